@@ -1,0 +1,149 @@
+"""Errors as answers: RFC 9457 problem details, made in one place."""
+
+import json
+import logging
+import traceback
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, g, request
+from pydantic import BaseModel, Field
+from werkzeug.exceptions import HTTPException
+
+from api.problems import FieldError, InvalidFields
+from core.errors import (
+    InvalidRequest,
+    JobFolderTrouble,
+    MegaBatchError,
+    ResultsNotReady,
+    Unavailable,
+)
+from core.secrets import redact
+
+logger = logging.getLogger(__name__)
+
+PROBLEM_TYPE = "application/problem+json"
+#: When to ask again, seconds.
+RETRY_AFTER = 5
+
+_SERVER_ERROR = 500
+_FIRST_ERROR = 400
+_UNKNOWN = MegaBatchError.__doc__ or ""
+# Flask's own refusals: code and what to do.
+_REFUSALS = {
+    400: ("bad_request", "The request cannot be understood."),
+    404: ("not_found", "There is nothing at this address; see /openapi.json for what there is."),
+    405: ("method_not_allowed", "This address does not take this method; see the Allow header."),
+    413: ("body_too_large", "The body is too large."),
+    415: ("media_type_not_supported", "The body must be JSON."),
+}
+
+
+class FieldErrorResource(BaseModel):
+    """What is wrong with one field."""
+
+    detail: str
+    pointer: str | None = Field(None, description="JSON pointer into the body.")
+    parameter: str | None = Field(None, description="Name of a parameter of the URL.")
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457). `code` is for programs, `detail` for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[FieldErrorResource] = Field(default_factory=list)
+
+
+_STATUSES = {
+    400: "the request cannot be read",
+    404: "there is no such thing",
+    409: "the job's status does not allow this",
+    413: "the body is too large",
+    415: "the body is not JSON",
+    422: "fields need to be corrected",
+    500: "MegaBatch failed",
+    503: "a part does not answer; try again",
+}
+#: How refusals stand in the API's description.
+PROBLEM_RESPONSES: dict[str | int | HTTPStatus, Any] = {
+    status: {
+        "description": f"Problem: {text}.",
+        "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, text in _STATUSES.items()
+}
+
+
+def handle_errors(app: Flask) -> None:
+    """Make every error of the app a problem."""
+    app.register_error_handler(MegaBatchError, answer_megabatch_error)
+    app.register_error_handler(HTTPException, answer_http_exception)
+    app.register_error_handler(Exception, answer_unknown)
+
+
+def answer_megabatch_error(error: MegaBatchError) -> Response:
+    if error.status == _SERVER_ERROR:
+        return answer_unknown(error)
+    response = problem(error.status, error.code, _detail(error), _field_errors(error))
+    if isinstance(error, Unavailable | ResultsNotReady):
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    if isinstance(error, Unavailable):
+        logger.warning("request %s: %s: %s", g.request_id, error.code, redact(error.message))
+    return response
+
+
+def answer_http_exception(error: HTTPException) -> Any:
+    status = error.code or _SERVER_ERROR
+    if status < _FIRST_ERROR:
+        return error
+    code, detail = _REFUSALS.get(status, ("http_error", HTTPStatus(status).phrase))
+    response = problem(status, code, detail)
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def answer_unknown(error: Exception) -> Response:
+    """500: the log says what happened, the answer does not."""
+    text = "".join(traceback.format_exception(error))
+    logger.error("request %s (%s) failed\n%s", g.request_id, request.endpoint, redact(text))
+    return problem(_SERVER_ERROR, MegaBatchError.code, _UNKNOWN)
+
+
+def problem(status: int, code: str, detail: str, errors: tuple[FieldError, ...] = ()) -> Response:
+    body: dict[str, Any] = {
+        "type": f"urn:megabatch:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": redact(detail),
+        "instance": redact(request.path),
+        "code": code,
+        "request_id": g.request_id,
+        "errors": [_field_error(error) for error in errors],
+    }
+    return Response(json.dumps(body), status, mimetype=PROBLEM_TYPE)
+
+
+def _detail(error: MegaBatchError) -> str:
+    # What our own storage says may name this machine's folders and hosts: it is for the log.
+    return (error.__doc__ or "") if isinstance(error, JobFolderTrouble) else error.message
+
+
+def _field_errors(error: MegaBatchError) -> tuple[FieldError, ...]:
+    if isinstance(error, InvalidFields):
+        return error.errors
+    if isinstance(error, InvalidRequest) and error.pointer:
+        return (FieldError(error.message, pointer=error.pointer),)
+    return ()
+
+
+def _field_error(error: FieldError) -> dict[str, str]:
+    named = {"parameter": error.parameter} if error.parameter else {"pointer": error.pointer}
+    return {**named, "detail": redact(error.detail)}

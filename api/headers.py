@@ -1,0 +1,47 @@
+"""What every answer carries: a request id, and headers that keep browsers careful."""
+
+import logging
+import re
+import uuid
+
+from flask import Flask, Response, g, request
+
+from core.secrets import redact
+
+logger = logging.getLogger(__name__)
+
+_HEADER = "X-Request-Id"
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def add_headers(app: Flask) -> None:
+    app.before_request(_name_request)
+    app.after_request(_add_headers)
+
+
+def _name_request() -> None:
+    """The caller's id is taken where it is harmless in a log, so that both sides can compare."""
+    given = request.headers.get(_HEADER, "")
+    g.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers[_HEADER] = g.request_id
+    for name, value in _SECURITY.items():
+        response.headers.setdefault(name, value)
+    # The path alone: a query may hold what is nobody's business.
+    path = redact(repr(request.path))
+    # Probes come every few seconds.
+    level = logging.DEBUG if request.blueprint == "health" else logging.INFO
+    logger.log(
+        level, "%s %s %d, request %s", request.method, path, response.status_code, g.request_id
+    )
+    return response

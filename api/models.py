@@ -1,0 +1,34 @@
+"""`/v1/models`: what a job may name as its model."""
+
+from flask import Response, jsonify
+from flask_openapi3 import APIBlueprint, Tag
+
+from api.errors import PROBLEM_RESPONSES
+from api.resources import ModelsResource, model_resource
+from core.catalog import MODELS
+from core.job_store import JobStore
+
+_TAG = Tag(name="models", description="The known models, and who serves them.")
+
+
+def models_blueprint(store: JobStore, default_model: str) -> APIBlueprint:
+    blueprint = APIBlueprint(
+        "models",
+        __name__,
+        url_prefix="/v1/models",
+        abp_tags=[_TAG],
+        abp_responses=PROBLEM_RESPONSES,
+    )
+
+    @blueprint.get("", responses={200: ModelsResource})
+    def show_all() -> Response:
+        """List the models."""
+        models = [
+            model_resource(
+                model, default=model.name == default_model, workers=store.live_workers(model.name)
+            )
+            for model in MODELS.values()
+        ]
+        return jsonify({"data": models})
+
+    return blueprint

@@ -1,0 +1,45 @@
+"""What is checked of a job's images before it is accepted: cheap, and bounded in time."""
+
+from collections.abc import Sequence
+
+from core.config import Settings
+from core.containers.guard import Guard, Origin, locate
+from core.containers.opening import check_container, within
+from core.errors import ContainerError, UrlNotAllowed
+from core.jobs import JobRequest
+
+# The whole answer is promised within 3 s, and there is a little more to do than this.
+_SECONDS = 2.5
+# Looking a host up can take long; what is left out here is checked when the image is read.
+_MOST_HOSTS = 10
+
+
+def check_source(request: JobRequest, settings: Settings) -> None:
+    """Raises InvalidRequest that says what to correct, or StorageTrouble after 2.5 s at most."""
+    within(_SECONDS, lambda: _check(request, settings))
+
+
+def _check(request: JobRequest, settings: Settings) -> None:
+    guard = Guard(settings)
+    if request.images_url is not None:
+        _check_urls(guard, [("/images_url", request.images_url)])
+    if request.container_url is not None:
+        check_container(request.container_url, settings)
+    elif request.images is not None:
+        urls = [(f"/images/{index}", image.name) for index, image in enumerate(request.images)]
+        _check_urls(guard, urls)
+
+
+def _check_urls(guard: Guard, urls: Sequence[tuple[str, str]]) -> None:
+    """Raises the guard's refusals of these URLs; each comes with the pointer of its field."""
+    first: dict[Origin, str] = {}
+    pointer = ""
+    try:
+        for pointer, url in urls:
+            first.setdefault(locate(url).origin, pointer)
+        for origin in list(first)[:_MOST_HOSTS]:
+            pointer = first[origin]
+            guard.address_of(origin)
+    except (UrlNotAllowed, ContainerError) as error:
+        error.pointer = pointer
+        raise

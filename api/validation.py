@@ -1,0 +1,57 @@
+"""From what pydantic says about a request to what the collaborator is told.
+
+The value that was sent is never repeated: it may hold a secret.
+"""
+
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from api.problems import FieldError, InvalidFields
+
+# A hostile body may be wrong in a great many places.
+_MOST_ERRORS = 20
+_MOST_LETTERS = 64
+
+_TEXTS = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "dict_type": "must be an object of text values",
+    "list_type": "must be a list",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be below {lt}",
+    "literal_error": "must be {expected}",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} letters",
+    "too_many_pairs": "may have {most} pairs at most",
+    "too_short": "must not be empty; leave it out to take every image",
+    "too_long": "may have {max_length} entries at most",
+    "string_pattern_mismatch": "may hold letters, digits, '_', '-', '.' and spaces only",
+}
+
+
+def refuse_fields(error: ValidationError) -> NoReturn:
+    """Raises InvalidFields."""
+    found = error.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
+    raise InvalidFields(tuple(_field_error(item, error.title) for item in found)) from None
+
+
+def _field_error(item: Any, model: str) -> FieldError:
+    context = item.get("ctx", {})
+    path = [str(part)[:_MOST_LETTERS] for part in item["loc"] if part != "[key]"]
+    if item["type"] == "unknown":
+        path, detail = [context["name"][:_MOST_LETTERS]], item["msg"]
+    else:
+        text = _TEXTS.get(item["type"], "cannot be used as it was given")
+        detail = f"{path[-1]} {text.format(**context)}."
+    if model == "JobsQuery":
+        return FieldError(detail, parameter=path[-1])
+    return FieldError(detail, pointer="".join("/" + _escaped(part) for part in path))
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,107 @@
+"""The known models: names, categories, thresholds, where their files come from. Data only."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from core.errors import InvalidRequest
+
+ANIMAL, PERSON, VEHICLE = "1", "2", "3"
+_CATEGORIES = {ANIMAL: "animal", PERSON: "person", VEHICLE: "vehicle"}
+
+_LILA = "https://lila.science/public/models/megadetector"
+_BLOB = (
+    "https://lilawildlife.blob.core.windows.net/lila-wildlife/models/camera_traps/megadetector",
+    "https://lilablobssc.blob.core.windows.net/models/camera_traps/megadetector",
+)
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """Trained weights, by name and version."""
+
+    #: As a job names it.
+    name: str
+    version: str
+    #: As `info.detector` of a results file names it; other programs choose thresholds by it.
+    detector: str
+    #: Category id to name.
+    categories: Mapping[str, str]
+    #: The file's name in the model folder.
+    file: str
+    #: Where the file comes from, best first; empty for the demo model, which is built.
+    mirrors: tuple[str, ...] = ()
+    #: Detections must score strictly above it to stand in a results file.
+    detection_threshold: float = 0.1
+    #: Where people start, and where they look when they must not miss anything.
+    typical_threshold: float = 0.8
+    conservative_threshold: float = 0.3
+    licence: str = "MIT"
+    description: str = ""
+
+
+DEMO = Model(
+    name="demo",
+    version="1.0.6",
+    detector="demo (COCO SSDLite, not MegaDetector)",
+    categories=_CATEGORIES,
+    file="demo.pb",
+    typical_threshold=0.4,
+    conservative_threshold=0.2,
+    licence="Apache-2.0",
+    description="A small COCO detector with MegaDetector's inputs and outputs, to try things with.",
+)
+
+MODELS: Mapping[str, Model] = {
+    model.name: model
+    for model in (
+        Model(
+            name="megadetector-v2",
+            version="2",
+            detector="megadetector_v2",
+            categories={ANIMAL: "animal"},
+            file="megadetector_v2.pb",
+            mirrors=(
+                f"{_LILA}/megadetector_v2.pb",
+                *(f"{base}/megadetector_v2.pb" for base in _BLOB),
+            ),
+            description="MegaDetector of 2018: animals.",
+        ),
+        Model(
+            name="megadetector-v3",
+            version="3",
+            detector="megadetector_v3",
+            categories={ANIMAL: "animal", PERSON: "person"},
+            file="megadetector_v3.pb",
+            mirrors=(
+                f"{_LILA}/megadetector_v3.pb",
+                *(f"{base}/megadetector_v3.pb" for base in _BLOB),
+            ),
+            description="MegaDetector of 2019: animals and people.",
+        ),
+        Model(
+            name="megadetector-v4.1",
+            version="4.1",
+            detector="megadetector_v4.1",
+            categories=_CATEGORIES,
+            file="md_v4.1.0.pb",
+            mirrors=(
+                "https://github.com/agentmorris/MegaDetector/releases/download/v4.1/md_v4.1.0.pb",
+            ),
+            description="MegaDetector of 2020: animals, people and vehicles.",
+        ),
+        DEMO,
+    )
+}
+
+
+def find_model(name: str) -> Model:
+    """The model of that name. Raises InvalidRequest naming the known ones."""
+    try:
+        return MODELS[name]
+    except KeyError:
+        known = ", ".join(MODELS)
+        raise InvalidRequest(
+            f"There is no model {name!r}. Known models: {known}.",
+            pointer="/model",
+            code="unknown_model",
+        ) from None

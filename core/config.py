@@ -1,0 +1,100 @@
+"""Settings, read once at the edge from a mapping such as `os.environ`.
+
+Each field of `Settings` has one variable. A wrong value is an error that names its variable.
+"""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.errors import ConfigError
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(Path(word).expanduser().resolve() for word in _words(text))
+
+
+def _networks(text: str) -> tuple[IpNetwork, ...]:
+    return tuple(ipaddress.ip_network(word) for word in _words(text))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("must be at least 1")
+    return number
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a service; the same for its API and its workers."""
+
+    #: Where the broker and the live state are.
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    #: Our own storage: `file:///folder`, `az://container`, `s3://bucket` or `gs://bucket`.
+    storage_url: str = ""
+    #: Keys that seal SAS URLs: the first seals, all open.
+    secret_keys: tuple[str, ...] = ()
+    #: Local folders below which a `container_url` may lie.
+    allowed_roots: tuple[Path, ...] = ()
+    #: Hosts that may be read; `*.` at the front stands for one or more labels.
+    allowed_hosts: tuple[str, ...] = ("*.blob.core.windows.net",)
+    #: Private address ranges that those hosts may resolve to; plain http is allowed there too.
+    allowed_private_ranges: tuple[IpNetwork, ...] = ()
+    #: The model of jobs that name none.
+    default_model: str = "megadetector-v3"
+    #: Where model weights lie on disk.
+    model_folder: Path = Path("~/.cache/megabatch/models").expanduser()
+    #: How long a job and its results are kept after submission, days.
+    retention_days: int = 180
+    #: How long a shard may show no progress before its worker process gives up, seconds.
+    stall_after: int = 180
+
+    def __repr__(self) -> str:
+        return "Settings(<hidden>)"
+
+
+#: Variable, field of Settings, and how its text is read.
+VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+    ("REDIS_URL", "redis_url", str),
+    ("MEGABATCH_STORAGE_URL", "storage_url", str),
+    ("MEGABATCH_SECRET_KEYS", "secret_keys", _words),
+    ("MEGABATCH_ALLOWED_ROOTS", "allowed_roots", _paths),
+    ("MEGABATCH_ALLOWED_HOSTS", "allowed_hosts", _words),
+    ("MEGABATCH_ALLOWED_PRIVATE_RANGES", "allowed_private_ranges", _networks),
+    ("MEGABATCH_DEFAULT_MODEL", "default_model", str),
+    ("MEGABATCH_MODEL_FOLDER", "model_folder", _path),
+    ("MEGABATCH_RETENTION_DAYS", "retention_days", _positive),
+    ("MEGABATCH_STALL_AFTER", "stall_after", _positive),
+)
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in `environ`. An empty variable counts as not set. Raises ConfigError."""
+    values: dict[str, Any] = {}
+    for variable, field, read in VARIABLES:
+        text = environ.get(variable, "").strip()
+        if not text:
+            continue
+        try:
+            values[field] = read(text)
+        except ValueError as error:
+            raise ConfigError(f"{variable} cannot be read: {error}") from error
+    if not values.get("storage_url"):
+        raise ConfigError(
+            "MEGABATCH_STORAGE_URL is not set. Name the place where MegaBatch keeps its jobs, "
+            "such as file:///srv/megabatch or az://container."
+        )
+    return Settings(**values)

@@ -1,0 +1,179 @@
+"""Images in a local folder."""
+
+import errno
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from core.containers.file_names import file_name_of, listed_name
+from core.containers.folder_walk import FoundFile, is_below, walk_files
+from core.containers.listing import MAX_IMAGE_BYTES, PAGE_SIZE, Page
+from core.containers.names import is_image_name, suffix_of
+from core.containers.streak import FailureStreak
+from core.errors import ContainerError, StorageTrouble, UrlNotAllowed
+from core.failures import FailureCode, ImageFailure
+from core.image_list import ListedImage
+
+_POINTER = "/container_url"
+# What opening says of a name that is no file's.
+_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
+
+
+def folder_of(container_url: str, allowed_roots: Sequence[Path]) -> Path:
+    """The real folder that `/path` or `file:///path` names.
+
+    Raises UrlNotAllowed when it does not lie below an allowed root, whether it exists or not.
+    """
+    path = container_url
+    if container_url.lower().startswith("file:"):
+        parts = urlsplit(container_url)
+        if parts.netloc not in ("", "localhost"):
+            raise UrlNotAllowed("A file URL names no host: file:///folder.", pointer=_POINTER)
+        path = unquote(parts.path)
+    if "\0" in path or not path.startswith("/"):
+        raise UrlNotAllowed("A folder is named by its whole path: /folder.", pointer=_POINTER)
+    real = Path(os.path.realpath(path))
+    if not is_below(str(real), _real_paths(allowed_roots)):
+        raise UrlNotAllowed(
+            "This folder does not lie below a folder that the service may read. Choose one that "
+            "does, or add it to MEGABATCH_ALLOWED_ROOTS.",
+            pointer=_POINTER,
+        )
+    return real
+
+
+def _real_paths(paths: Sequence[Path]) -> tuple[str, ...]:
+    return tuple(os.path.realpath(path) for path in paths)
+
+
+class LocalFolder:
+    """A folder of images, walked sorted within each directory.
+
+    Names are relative to `root`, with `/`; a name that is not UTF-8 is listed as
+    `core.containers.file_names` tells. Links are followed only below `allowed_roots` (`root` alone
+    when none are given). The marker of a page is the name of the last image before it.
+    """
+
+    def __init__(
+        self, root: Path, allowed_roots: Sequence[Path] = (), *, page_size: int = PAGE_SIZE
+    ) -> None:
+        """Raises ContainerError when there is no such folder."""
+        self._root = os.path.realpath(root)
+        self._roots = _real_paths((root, *allowed_roots))
+        self._page_size = page_size
+        self._streak = FailureStreak()
+        if not os.path.isdir(self._root):
+            raise ContainerError(
+                f"There is no folder {root}.", pointer=_POINTER, code="container_not_found"
+            )
+
+    def pages(self, prefix: str = "", marker: str | None = None) -> Iterator[Page]:
+        """See `Container.pages`."""
+        self._check_root()
+        after = file_name_of(marker) if marker else ""
+        skipped: Counter[str] = Counter()
+        found = walk_files(self._root, self._roots, prefix=prefix, after=after)
+        images = self._images(found, prefix, skipped)
+        first = next(images, None)
+        while True:
+            rest = islice(images, self._page_size - 1)
+            page = [first, *rest] if first is not None else []
+            # Counted before the next image is looked for: what that passes over is of its page.
+            passed_over = skipped.copy()
+            skipped.clear()
+            first = next(images, None)
+            if first is None:
+                passed_over.update(skipped)
+            yield Page(images=page, marker=marker, last=first is None, skipped=dict(passed_over))
+            if first is None:
+                return
+            marker = page[-1].name
+
+    def _images(
+        self, found: Iterator[FoundFile], prefix: str, skipped: Counter[str]
+    ) -> Iterator[ListedImage]:
+        for file in found:
+            name = listed_name(file.file_name)
+            if not name.startswith(prefix):
+                continue
+            image = None
+            if not file.passed_over and is_image_name(name):
+                image = _listed(name, file.path)
+            if image is None:
+                skipped[suffix_of(name)] += 1
+            else:
+                yield image
+
+    def read(self, image: ListedImage) -> bytes | ImageFailure:
+        """See `Container.read`. Raises StorageTrouble when the folder itself is gone."""
+        path = self._path_of(image.name)
+        if path is None:
+            return ImageFailure(FailureCode.NOT_FOUND)
+        try:
+            answer = _read_file(path, image)
+        except PermissionError:
+            return ImageFailure(FailureCode.FORBIDDEN)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                self._check_root()
+                return ImageFailure(FailureCode.NOT_FOUND)
+            self._streak.failed(f"Files cannot be read from the folder: {error.strerror}.")
+            return ImageFailure(FailureCode.UNREADABLE)
+        self._streak.succeeded()
+        return answer
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _path_of(self, name: str) -> str | None:
+        """The real path of a listed name; None where it is none, or leads out of the folder."""
+        try:
+            file_name = file_name_of(name)
+        except ValueError:
+            return None
+        if file_name.startswith("/") or ".." in file_name.split("/"):
+            return None
+        path = os.path.realpath(os.path.join(self._root, file_name))
+        return path if is_below(path, self._roots) else None
+
+    def _check_root(self) -> None:
+        if not os.path.isdir(self._root):
+            raise StorageTrouble("The folder is gone; is its disk still mounted?")
+
+
+def _listed(name: str, path: str) -> ListedImage | None:
+    """The image of this file; None when it is gone, or no regular file."""
+    try:
+        status = os.stat(path)
+    except PermissionError:
+        return ListedImage(name)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return ListedImage(name, size=status.st_size, etag=_etag(status))
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+def _read_file(path: str, image: ListedImage) -> bytes | ImageFailure:
+    # Not blocking: opening a pipe would wait for a writer. No link: the path was resolved.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return ImageFailure(FailureCode.NOT_FOUND)
+        if status.st_size > MAX_IMAGE_BYTES:
+            return ImageFailure(FailureCode.FILE_TOO_LARGE)
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            data = file.read()
+        unchanged = image.etag in (None, _etag(status)) and len(data) == status.st_size
+        return data if unchanged else ImageFailure(FailureCode.CHANGED)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,77 @@
+-- Leases a unit of work to a worker. ARGV: id, unit, token, exclusive ('1' for a worker that has one
+-- child, so that whatever else it holds was lost). A token is 'worker/random'.
+-- Returns {errors, losses, cancelled, reason} or {refused}.
+local id, unit, token, exclusive = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local worker = string.match(token, '^[^/]+')
+
+local function refuse(why)
+  return changed(id, {refused = why})
+end
+
+if redis.call('EXISTS', key(id)) == 0 then
+  return reply({refused = 'unknown'})
+end
+
+if exclusive then
+  -- One worker, one child: a child that claims anew proves that the one before it died.
+  local held = redis.call('HGET', P .. 'holding', worker)
+  if held then
+    local before = cjson.decode(held)
+    if redis.call('HGET', key(before[1], 'owners'), before[2]) == before[3] then
+      lose(before[1], before[2])
+      advance(before[1])
+    end
+  end
+end
+
+local status = field(id, 'status')
+if unit == 'plan' then
+  if (status ~= 'queued' and status ~= 'running') or number(id, 'listing') == 0 then
+    return refuse(status)
+  end
+elseif unit == 'merge' then
+  if status ~= 'merging' then
+    return refuse(status)
+  end
+else
+  local sent = tonumber(redis.call('ZSCORE', key(id, 'sent'), unit))
+  local claimed = tonumber(redis.call('HGET', P .. 'claimed', field(id, 'model'))) or 0
+  if sent and sent > claimed then
+    -- Whatever was sent much earlier on this queue and was not claimed is lost: see reap.lua.
+    redis.call('HSET', P .. 'claimed', field(id, 'model'), sent)
+  end
+  redis.call('ZREM', key(id, 'sent'), unit)
+  if is_done(id, unit) then
+    return refuse('done')
+  end
+  if status ~= 'running' or number(id, 'stopping') == 1 then
+    if status == 'paused' then
+      make_ready(id, unit, now)
+    end
+    return refuse(status)
+  end
+  local due = tonumber(redis.call('ZSCORE', key(id, 'ready'), unit))
+  if due and due > now then
+    return refuse('not_due')
+  end
+end
+
+local expiry = tonumber(redis.call('ZSCORE', key(id, 'leases'), unit))
+if expiry and expiry > now then
+  return refuse('leased')
+end
+if expiry then
+  lose(id, unit)
+end
+take_lease(id, unit, token)
+if exclusive then
+  redis.call('HSET', P .. 'holding', worker, cjson.encode({id, unit, token}))
+end
+local errors = tonumber(redis.call('HGET', key(id, 'errors'), unit)) or 0
+local losses = tonumber(redis.call('HGET', key(id, 'losses'), unit)) or 0
+return changed(id, {
+  errors = errors,
+  losses = losses,
+  cancelled = number(id, 'cancelled') == 1,
+  reason = field(id, 'reason') or '',
+})

@@ -1,0 +1,12 @@
+-- An attempt ended with an error that was reported: the unit waits, then may be tried again.
+-- ARGV: id, unit, token, wait in ms.
+local id, unit, token, wait = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+if redis.call('HGET', key(id, 'owners'), unit) ~= token then
+  return reply(false)
+end
+drop_lease(id, unit)
+redis.call('HINCRBY', key(id, 'errors'), unit, 1)
+if is_shard(unit) then
+  make_ready(id, unit, now + wait)
+end
+return changed(id, true)

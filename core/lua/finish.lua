@@ -1,0 +1,15 @@
+-- The final record stands: merging -> completed, cancelled or failed, and what was only needed while
+-- the job was live goes. ARGV: id, status, finished (ms), progress (JSON), reason ('' for none).
+-- It needs no lease: it only says what final.json, which is written once, has settled.
+local id, status, finished, progress, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+redis.call('ZREM', P .. 'live', id)
+if field(id, 'status') ~= 'merging' then
+  return reply(false)
+end
+move(id, status)
+set(id, 'finished', finished, 'progress', progress, 'reason', reason)
+for _, part in ipairs(RULES.parts) do
+  redis.call('DEL', key(id, part))
+end
+redis.call('PEXPIREAT', key(id), number(id, 'expires'))
+return reply(true)

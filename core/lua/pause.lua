@@ -1,0 +1,13 @@
+-- Stops trying until the job is resumed; nothing is counted. ARGV: id, reason.
+local id, reason = ARGV[1], ARGV[2]
+local status = field(id, 'status')
+if status ~= 'queued' and status ~= 'running' then
+  return reply(false)
+end
+move(id, 'paused')
+set(id, 'paused', now, 'reason', reason)
+for _, shard in ipairs(redis.call('ZRANGE', key(id, 'sent'), 0, -1)) do
+  make_ready(id, shard, now)
+end
+redis.call('DEL', key(id, 'sent'))
+return changed(id, true)

@@ -1,0 +1,59 @@
+"""Writes results files anew: changed by a tool, or in an older version of the format."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.results.format import ImageResult, encode_image
+from core.results.reader import Results
+from core.results.versions import Version, failed_entry, image_in_version, info_in_version
+from core.results.writer import ResultsWriter, Sink, Written
+
+_encoder = msgspec.json.Encoder()
+
+
+def save_results(
+    path: Path,
+    images: Iterable[ImageResult],
+    *,
+    info: Mapping[str, Any],
+    categories: Mapping[str, str],
+    extra: Mapping[str, Any] | None = None,
+) -> Written:
+    """Write a results file at `path`, in place of what is there once it stands whole.
+
+    So `images` may come from the very file that is replaced. `extra`: further top-level fields.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            writer = ResultsWriter(file)
+            writer.begin(info, categories, extra)
+            for image in images:
+                writer.write_line(encode_image(image))
+            written = writer.end()
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return written
+
+
+def write_version(results: Results, sink: Sink, version: Version) -> Written:
+    """Write the results in a version of the format. 1.0 leaves out what `failed_images` gives."""
+    writer = ResultsWriter(sink)
+    writer.begin(
+        info_in_version(results.info, version), results.detection_categories, results.extra
+    )
+    for image in results.images():
+        fields = image_in_version(image, version)
+        if fields is not None:
+            writer.write_line(_encoder.encode(fields))
+    return writer.end()
+
+
+def failed_images(results: Results) -> Iterator[str | list[str]]:
+    """The failed images as 1.0 lists them, apart from the results: name, or name and `meta`."""
+    return (failed_entry(image) for image in results.images() if image.failure is not None)

@@ -1,0 +1,147 @@
+"""Writes a results file, one image a line, in memory that does not grow with the file.
+
+The layout, which `core/results/layout.py` reads back by lines:
+
+    {
+    "info": {...},
+    "detection_categories": {...},
+    "images": [
+    {"file":"a.jpg", ...},
+    {"file":"b.jpg", ...}
+    ]
+    }
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from core.catalog import Model
+from core.jobs import Preprocessing, TruncatedImages
+from core.results.format import FORMAT_VERSION
+
+#: Bytes that are gathered before they are handed on: an object store wants few, large writes.
+_CHUNK = 2 * 1024 * 1024
+
+#: What other programs of the MegaDetector family write for a model that is none of theirs.
+_NO_MEGADETECTOR = "unknown"
+
+
+class Sink(Protocol):
+    """Where the bytes go: a binary file, an obstore writer."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take all of `data`."""
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What a finished `ResultsWriter` wrote."""
+
+    images: int
+    #: Bytes.
+    size: int
+    #: SHA-256 of the bytes, hex.
+    digest: str
+
+
+class ResultsWriter:
+    """Streams one results file into a sink: `begin`, lines, `end`. Does not close the sink."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._hash = hashlib.sha256()
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self._size = 0
+        self._images = 0
+
+    def begin(
+        self,
+        info: Mapping[str, Any],
+        categories: Mapping[str, str],
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write all that stands before the images; `extra` holds further top-level fields."""
+        fields = {"info": info, "detection_categories": categories, **(extra or {})}
+        opening = b"{\n"
+        for name, value in fields.items():
+            self._add(opening + _encoder.encode(name) + b": " + _encoder.encode(value))
+            opening = b",\n"
+        self._add(b',\n"images": [\n')
+
+    def write_line(self, line: bytes) -> None:
+        """Write one image, as `encode_image` or `encode_record` made it."""
+        self._add(b",\n" + line if self._images else line)
+        self._images += 1
+
+    def write_lines(self, lines: Sequence[bytes]) -> None:
+        """Write many images: the quick way for lines that stand ready."""
+        if not lines:
+            return
+        joined = b",\n".join(lines)
+        self._add(b",\n" + joined if self._images else joined)
+        self._images += len(lines)
+
+    def end(self) -> Written:
+        """Close the JSON, hand on what is left, and tell what was written."""
+        self._add(b"\n]\n}\n" if self._images else b"]\n}\n")
+        self._flush()
+        return Written(images=self._images, size=self._size, digest=self._hash.hexdigest())
+
+    def _add(self, data: bytes) -> None:
+        self._pending.append(data)
+        self._pending_size += len(data)
+        if self._pending_size >= _CHUNK:
+            self._flush()
+
+    def _flush(self) -> None:
+        data = b"".join(self._pending)
+        self._sink.write(data)
+        self._hash.update(data)
+        self._size += len(data)
+        self._pending, self._pending_size = [], 0
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def build_info(
+    model: Model,
+    *,
+    completed_at: datetime,
+    detection_threshold: float,
+    preprocessing: Preprocessing = "native",
+    truncated_images: TruncatedImages = "fail",
+    custom: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The `info` of a results file of `model`.
+
+    `completed_at` carries a time zone and is written in UTC. `custom` joins our own entries in
+    `custom_metadata`: what else decides the numbers, such as the engine and its version.
+    """
+    if completed_at.tzinfo is None:
+        raise ValueError("completed_at needs a time zone")
+    own = {
+        "detection_threshold": detection_threshold,
+        "preprocessing": preprocessing,
+        "truncated_images": truncated_images,
+    }
+    return {
+        "format_version": FORMAT_VERSION,
+        "detector": model.detector,
+        "detection_completion_time": f"{completed_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        "detector_metadata": _detector_metadata(model),
+        "custom_metadata": {"megabatch": {**own, **(custom or {})}},
+    }
+
+
+def _detector_metadata(model: Model) -> dict[str, Any]:
+    is_megadetector = model.name.startswith("megadetector-")
+    return {
+        "megadetector_version": f"v{model.version}" if is_megadetector else _NO_MEGADETECTOR,
+        "typical_detection_threshold": model.typical_threshold,
+        "conservative_detection_threshold": model.conservative_threshold,
+    }

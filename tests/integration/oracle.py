@@ -1,0 +1,25 @@
+"""What a job's results must be, computed from the pictures alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from core.failures import ImageFailure
+from core.image_list import ListedImage
+from core.results.format import encode_image
+from detection.pipeline import PipelineOptions, run_pipeline
+from tests.hash_detector import HashDetector
+
+
+def expected_images(
+    pictures: Mapping[str, bytes], names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """The `images` of a results file on these pictures, by the hash detector, in list order."""
+
+    def read(image: ListedImage) -> bytes | ImageFailure:
+        return pictures[image.name]
+
+    listed = [ListedImage(name) for name in (names or sorted(pictures))]
+    results = run_pipeline(listed, read, HashDetector(), PipelineOptions(threshold=0.1))
+    return [msgspec.json.decode(encode_image(result)) for result in results]

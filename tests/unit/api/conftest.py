@@ -1,0 +1,101 @@
+"""The API over a real Redis and a real folder, called without a network."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.factory import create_app
+from core.config import Settings
+from core.job_folder import JobFolder
+from core.job_store import JobStore
+from core.jobs import FinalRecord, JobStatus, Progress, utc_now
+from core.queue import open_job_store
+from core.storage import open_job_folder
+
+
+@pytest.fixture
+def app(settings: Settings) -> Flask:
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def store(settings: Settings) -> JobStore:
+    return open_job_store(settings, socket_timeout=5)
+
+
+@pytest.fixture
+def folder(settings: Settings) -> JobFolder:
+    return open_job_folder(settings)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, settings: Settings) -> str:
+    """A local container that may be read."""
+    container = tmp_path / "pictures"
+    (container / "a.jpg").write_bytes(b"only its name is looked at here")
+    return str(container)
+
+
+@pytest.fixture
+def submit(client: FlaskClient, pictures: str) -> Callable[..., str]:
+    """Submits a job with these fields on top; its id."""
+
+    def submit(**fields: Any) -> str:
+        answer = client.post("/v1/jobs", json={"container_url": pictures, **fields})
+        assert answer.status_code == 202, answer.text
+        job_id: str = answer.get_json()["id"]
+        return job_id
+
+    return submit
+
+
+@pytest.fixture
+def end(store: JobStore, folder: JobFolder) -> Callable[..., FinalRecord]:
+    """Ends a job as the aggregator does; `results` are the bytes of its results file."""
+
+    def end(
+        job_id: str, results: bytes | None, status: JobStatus = JobStatus.COMPLETED
+    ) -> FinalRecord:
+        store.abort(job_id, "for the test") if status == "failed" else store.cancel(job_id)
+        final = final_record(folder, job_id, results, status)
+        folder.write_final(final)
+        assert store.finish(final)
+        return final
+
+    return end
+
+
+def final_record(
+    folder: JobFolder, job_id: str, results: bytes | None, status: JobStatus
+) -> FinalRecord:
+    """The final record of an accepted job, with its results file written."""
+    job = folder.read_job(job_id)
+    path = None
+    if results is not None:
+        path = folder.results_path(job_id, "token")
+        with folder.results_writer(path) as writer:
+            writer.write(results)
+    return FinalRecord(
+        id=job_id,
+        status=status,
+        model=job.request.model,
+        name=job.request.name,
+        created_at=job.created_at,
+        started_at=None,
+        finished_at=utc_now(),
+        progress=Progress(listing_over=True, images=3, images_done=3, shards=1, shards_done=1),
+        reason="no_images: nothing there" if results is None else None,
+        results=path,
+        results_bytes=len(results or b""),
+        results_digest=hashlib.sha256(results or b"").hexdigest(),
+    )

@@ -1,0 +1,580 @@
+"""The job store on a real server: every script, its refusals, and what follows from it."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+import redis
+
+from core.errors import Unavailable
+from core.job_store import PREFIX, JobStore, Lease, Tally
+from core.jobs import JobStatus, Progress
+from core.lua_scripts import LEASE_MS
+from core.messages import Message
+from tests.factories import accepted_job, final_record
+
+J = "a" * 32
+K = "b" * 32
+
+
+class Outbox(list[Message]):
+    """Keeps what would go to the broker."""
+
+    def __call__(self, messages: Sequence[Message]) -> None:
+        self.extend(messages)
+
+    def take(self) -> list[Message]:
+        taken = list(self)
+        self.clear()
+        return taken
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def store(client: redis.Redis, outbox: Outbox) -> JobStore:
+    return JobStore(client, outbox)
+
+
+@pytest.fixture
+def running(store: JobStore, outbox: Outbox) -> JobStore:
+    """A job J of three shards of ten images, all listed and sent."""
+    store.create(accepted_job(J))
+    for index in range(3):
+        assert store.planned(J, index, 10)
+    assert store.listed(J, shards=3, duplicates=0, skipped={".txt": 2})
+    outbox.take()
+    return store
+
+
+def status(store: JobStore, job_id: str = J) -> JobStatus:
+    job = store.get(job_id)
+    assert job
+    return job.status
+
+
+def finish(store: JobStore, job_id: str, ended: JobStatus) -> bool:
+    return store.finish(final_record(job_id, status=ended, progress=Progress(images=30)))
+
+
+def expire_leases(client: redis.Redis, job_id: str = J) -> None:
+    """Make every lease of a job look as if it had run out a moment ago."""
+    key = f"{PREFIX}job:{job_id}:leases"
+    for unit, at in client.zrange(key, 0, -1, withscores=True):
+        client.zadd(key, {unit: at - LEASE_MS - 1000})
+
+
+def age(client: redis.Redis, key: str, milliseconds: int) -> None:
+    for member, at in client.zrange(PREFIX + key, 0, -1, withscores=True):
+        client.zadd(PREFIX + key, {member: at - milliseconds})
+
+
+def run(store: JobStore, index: int, worker: str = "w") -> bool:
+    assert store.claim(J, index, worker)
+    return store.done(J, index, Tally(10))
+
+
+# The way of a job.
+
+
+def test_created_job_is_queued_and_its_planning_sent(store: JobStore, outbox: Outbox) -> None:
+    assert store.create(accepted_job(J))
+    assert outbox.take() == [Message("plan_job", J)]
+    job = store.get(J)
+    assert job and job.status is JobStatus.QUEUED and job.waiting_for_workers
+
+
+def test_creating_twice_changes_nothing(running: JobStore, outbox: Outbox) -> None:
+    assert not running.create(accepted_job(J))
+    assert outbox.take() == []
+    assert status(running) is JobStatus.RUNNING
+
+
+def test_first_image_list_starts_the_job_while_listing_goes_on(
+    store: JobStore, outbox: Outbox
+) -> None:
+    store.create(accepted_job(J))
+    outbox.take()
+    store.planned(J, 0, 64)
+    assert outbox.take() == [Message("run_shard", J, 0, "demo")]
+    job = store.get(J)
+    assert job and job.status is JobStatus.RUNNING and not job.progress.listing_over
+
+
+def test_planned_out_of_turn_changes_nothing(running: JobStore) -> None:
+    assert not running.planned(J, 1, 10)
+    assert not running.planned(J, 4, 10)
+    job = running.get(J)
+    assert job and job.progress.shards == 3 and job.progress.images == 30
+
+
+def test_listing_is_not_over_before_all_shards_are_known(store: JobStore) -> None:
+    store.create(accepted_job(J))
+    store.planned(J, 0, 10)
+    assert not store.listed(J, shards=2, duplicates=0, skipped={})
+    store.claim(J, 0, "w")
+    store.done(J, 0, Tally(10))
+    assert status(store) is JobStatus.RUNNING
+
+
+def test_exactly_one_caller_sends_the_merge(running: JobStore, outbox: Outbox) -> None:
+    for index in range(3):
+        run(running, index)
+    assert outbox.take().count(Message("merge_job", J)) == 1
+    assert status(running) is JobStatus.MERGING
+    assert not running.done(J, 2, Tally(10))
+    assert outbox.take() == []
+
+
+def test_empty_container_goes_straight_to_the_merge(store: JobStore, outbox: Outbox) -> None:
+    store.create(accepted_job(J))
+    store.listed(J, shards=0, duplicates=0, skipped={})
+    assert status(store) is JobStatus.MERGING
+    assert Message("merge_job", J) in outbox
+
+
+def test_progress_adds_up(running: JobStore) -> None:
+    running.claim(J, 0, "w")
+    running.done(J, 0, Tally(10, {"truncated": 2, "not_found": 1}))
+    running.claim(J, 1, "w")
+    running.done(J, 1, Tally(10, {"truncated": 1}))
+    job = running.get(J)
+    assert job
+    assert job.progress == Progress(
+        listing_over=True,
+        images=30,
+        images_done=20,
+        images_failed=4,
+        failures={"not_found": 1, "truncated": 3},
+        skipped={".txt": 2},
+        shards=3,
+        shards_done=2,
+    )
+
+
+@pytest.mark.parametrize("ended", [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED])
+def test_finished_job_keeps_its_view_and_nothing_else(
+    running: JobStore, client: redis.Redis, ended: JobStatus
+) -> None:
+    for index in range(3):
+        run(running, index)
+    running.claim(J, "merge", "w")
+    assert finish(running, J, ended)
+    assert not finish(running, J, JobStatus.FAILED)
+    job = running.get(J)
+    assert job and job.status is ended and job.progress.images == 30 and job.finished_at
+    assert client.keys(f"{PREFIX}job:*") == [f"{PREFIX}job:{J}".encode()]
+    assert client.zcard(f"{PREFIX}live") == 0
+
+
+def test_terminal_job_refuses_every_change(running: JobStore, outbox: Outbox) -> None:
+    for index in range(3):
+        run(running, index)
+    finish(running, J, JobStatus.COMPLETED)
+    outbox.take()
+    assert running.cancel(J) is JobStatus.COMPLETED
+    assert not running.pause(J, "x") and not running.resume(J) and not running.abort(J, "x")
+    assert not running.planned(J, 3, 1) and not running.done(J, 0, Tally(1))
+    assert running.claim(J, 0, "w") is None and running.claim(J, "merge", "w") is None
+    assert status(running) is JobStatus.COMPLETED
+    assert outbox.take() == []
+
+
+# Leases.
+
+
+def test_leased_shard_is_refused_to_others(running: JobStore) -> None:
+    assert running.claim(J, 0, "one")
+    assert running.claim(J, 0, "two") is None
+
+
+def test_done_shard_is_refused(running: JobStore) -> None:
+    run(running, 0)
+    assert running.claim(J, 0, "two") is None
+
+
+def test_unknown_job_is_refused(store: JobStore) -> None:
+    assert store.claim(K, 0, "w") is None
+    assert store.cancel(K) is None
+    assert store.get(K) is None
+    assert not store.done(K, 0, Tally(1))
+
+
+def test_output_of_a_lost_lease_still_counts_once(running: JobStore, client: redis.Redis) -> None:
+    running.claim(J, 0, "slow")
+    expire_leases(client)
+    assert running.claim(J, 0, "quick")
+    assert running.done(J, 0, Tally(10))
+    assert not running.done(J, 0, Tally(10))
+    job = running.get(J)
+    assert job and job.progress.images_done == 10
+
+
+def test_renewal_tells_what_became_of_the_lease(running: JobStore, client: redis.Redis) -> None:
+    lease = running.claim(J, 0, "one")
+    assert lease and running.renew(lease) == "ok"
+    expire_leases(client)
+    assert running.renew(lease) == "ok"  # nobody else had claimed
+    expire_leases(client)
+    assert running.claim(J, 0, "two")
+    assert running.renew(lease) == "lost"
+    running.cancel(J)
+    assert running.renew(lease) == "stopped"
+    client.flushall()
+    assert running.renew(lease) == "unknown"
+
+
+def test_lease_returned_by_the_reaper_is_taken_up_again(
+    running: JobStore, client: redis.Redis
+) -> None:
+    lease = running.claim(J, 0, "one")
+    assert lease
+    expire_leases(client)
+    running.reap("r")
+    assert running.renew(lease) == "ok"
+    assert running.claim(J, 0, "two") is None
+
+
+def test_release_counts_nothing(running: JobStore) -> None:
+    lease = running.claim(J, 0, "one")
+    assert lease and running.release(lease) and not running.release(lease)
+    again = running.claim(J, 0, "two")
+    assert again and again.errors == 0 and again.losses == 0
+
+
+def test_reported_error_waits_and_counts(running: JobStore, client: redis.Redis) -> None:
+    lease = running.claim(J, 0, "one")
+    assert lease and running.fail(lease, wait_seconds=60)
+    assert running.claim(J, 0, "two") is None  # not due
+    age(client, f"job:{J}:ready", 61_000)
+    again = running.claim(J, 0, "two")
+    assert again and again.errors == 1 and again.losses == 0
+
+
+def test_expired_lease_counts_as_a_loss(running: JobStore, client: redis.Redis) -> None:
+    running.claim(J, 0, "one")
+    expire_leases(client)
+    again = running.claim(J, 0, "two")
+    assert again and again.losses == 1 and again.errors == 0
+
+
+def test_worker_with_one_child_takes_over_its_own_shard_at_once(running: JobStore) -> None:
+    assert running.claim(J, 0, "gpu", exclusive=True)
+    again = running.claim(J, 0, "gpu", exclusive=True)
+    assert again and again.losses == 1
+
+
+def test_worker_with_one_child_that_claims_another_shard_gives_up_the_first(
+    running: JobStore,
+) -> None:
+    assert running.claim(J, 0, "gpu", exclusive=True)
+    assert running.claim(J, 1, "gpu", exclusive=True)
+    other = running.claim(J, 0, "other", exclusive=True)
+    assert other and other.losses == 1
+
+
+def test_worker_that_finished_its_shard_loses_nothing_by_the_next(running: JobStore) -> None:
+    running.claim(J, 0, "gpu", exclusive=True)
+    running.done(J, 0, Tally(10))
+    assert running.claim(J, 1, "gpu", exclusive=True)
+    job = running.get(J)
+    assert job and job.progress.shards_done == 1 and job.progress.shards_running == 1
+
+
+def test_plan_and_merge_wait_for_their_lease(running: JobStore, client: redis.Redis) -> None:
+    for index in range(3):
+        run(running, index)
+    assert running.claim(J, "merge", "control")
+    assert running.claim(J, "merge", "control") is None
+    expire_leases(client)
+    assert running.claim(J, "merge", "control")
+
+
+# Cancelling, pausing, aborting.
+
+
+def test_cancelling_waits_for_live_leases_then_merges(running: JobStore, outbox: Outbox) -> None:
+    lease = running.claim(J, 0, "w")
+    assert lease and running.cancel(J) is JobStatus.RUNNING
+    assert status(running) is JobStatus.CANCELLING
+    assert running.claim(J, 1, "w") is None
+    running.release(lease)
+    assert status(running) is JobStatus.MERGING
+    assert outbox.take() == [Message("merge_job", J)]
+
+
+def test_shard_that_finishes_while_cancelling_counts(running: JobStore) -> None:
+    running.claim(J, 0, "w")
+    running.cancel(J)
+    assert running.done(J, 0, Tally(10))
+    job = running.get(J)
+    assert job and job.status is JobStatus.MERGING and job.progress.images_done == 10
+
+
+def test_cancelling_with_a_dead_worker_ends_by_the_reaper(
+    running: JobStore, client: redis.Redis
+) -> None:
+    running.claim(J, 0, "dead")
+    running.cancel(J)
+    running.reap("r")
+    assert status(running) is JobStatus.CANCELLING
+    expire_leases(client)
+    running.reap("r")
+    assert status(running) is JobStatus.MERGING
+
+
+def test_cancelling_twice_and_too_late(running: JobStore) -> None:
+    running.claim(J, 0, "w")
+    assert running.cancel(J) is JobStatus.RUNNING
+    assert running.cancel(J) is JobStatus.CANCELLING
+    running.done(J, 0, Tally(10))
+    assert running.cancel(J) is JobStatus.MERGING
+
+
+def test_paused_job_refuses_claims_and_counts_nothing(running: JobStore, outbox: Outbox) -> None:
+    assert running.pause(J, "sas_expired: send a fresh one")
+    assert status(running) is JobStatus.PAUSED
+    assert running.claim(J, 0, "w") is None
+    assert outbox.take() == []
+    assert running.resume(J)
+    sent = {message.index for message in outbox.take()}
+    assert sent == {0, 1, 2}
+    lease = running.claim(J, 0, "w")
+    assert lease and lease.errors == 0 and lease.losses == 0
+
+
+def test_shard_that_was_running_when_paused_may_finish(running: JobStore) -> None:
+    running.claim(J, 0, "w")
+    running.pause(J, "x")
+    assert running.done(J, 0, Tally(10))
+
+
+def test_job_paused_for_a_week_is_cancelled(running: JobStore, client: redis.Redis) -> None:
+    running.pause(J, "x")
+    running.reap("r")
+    assert status(running) is JobStatus.PAUSED
+    week = 7 * 24 * 3600 * 1000
+    client.hincrby(f"{PREFIX}job:{J}", "paused", -week - 1)
+    running.reap("r")
+    assert status(running) is JobStatus.MERGING
+
+
+def test_abort_merges_what_is_finished(store: JobStore, outbox: Outbox) -> None:
+    store.create(accepted_job(J))
+    plan = store.claim(J, "plan", "control")
+    store.planned(J, 0, 10)
+    lease = store.claim(J, 0, "w")
+    store.planned(J, 1, 10)
+    assert plan and store.abort(J, "listing_failed: x")
+    assert status(store) is JobStatus.RUNNING
+    assert lease and store.done(J, 0, Tally(10))
+    job = store.get(J)
+    assert job and job.status is JobStatus.MERGING and job.reason == "listing_failed: x"
+
+
+# Merging.
+
+
+def test_refused_output_runs_again(running: JobStore, outbox: Outbox) -> None:
+    running.claim(J, 0, "w")
+    running.done(J, 0, Tally(10, {"truncated": 3}))
+    run(running, 1)
+    run(running, 2)
+    merge = running.claim(J, "merge", "control")
+    outbox.take()
+    assert merge and running.refuse(merge, [0])
+    job = running.get(J)
+    assert job and job.status is JobStatus.RUNNING
+    assert job.progress.images_done == 20 and job.progress.failures == {}
+    assert outbox.take() == [Message("run_shard", J, 0, "demo")]
+    run(running, 0)
+    assert status(running) is JobStatus.MERGING
+
+
+def test_only_the_holder_of_the_merge_may_refuse(running: JobStore) -> None:
+    for index in range(3):
+        run(running, index)
+    assert not running.refuse(Lease(J, "merge", "nobody/1"), [0])
+    assert status(running) is JobStatus.MERGING
+
+
+# Sending.
+
+
+def test_window_bounds_what_is_in_flight(store: JobStore, outbox: Outbox) -> None:
+    store.create(accepted_job(J))
+    outbox.take()
+    for index in range(20):
+        store.planned(J, index, 10)
+    assert [message.index for message in outbox.take()] == [0, 1, 2, 3]
+    run(store, 0)
+    assert [message.index for message in outbox.take()] == [4]
+
+
+def test_window_grows_with_live_workers(store: JobStore, outbox: Outbox) -> None:
+    for worker in "abcd":
+        store.heartbeat("demo", worker)
+    store.create(accepted_job(J))
+    outbox.take()
+    for index in range(20):
+        store.planned(J, index, 10)
+    assert len(outbox.take()) == 8
+
+
+def test_reaper_fills_windows_in_turn(store: JobStore, outbox: Outbox, client: redis.Redis) -> None:
+    for job_id in (J, K):
+        store.create(accepted_job(job_id))
+        for index in range(3):
+            store.planned(job_id, index, 10)
+    for job_id in (J, K):
+        client.delete(f"{PREFIX}job:{job_id}:sent")
+        for index in range(3):
+            client.zadd(f"{PREFIX}job:{job_id}:ready", {f"{index:07d}": 0})
+    outbox.take()
+    store.reap("r")
+    assert [(m.job_id, m.index) for m in outbox.take()] == [
+        (job_id, index) for index in range(3) for job_id in (J, K)
+    ]
+
+
+# The reaper.
+
+
+def test_one_reaper_at_a_time(store: JobStore) -> None:
+    assert store.reap("one") == []
+    assert store.reap("two") is None
+    assert store.reap("one") == []
+
+
+def test_reaper_returns_expired_shards(
+    running: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    running.claim(J, 0, "dead")
+    expire_leases(client)
+    running.reap("r")
+    assert Message("run_shard", J, 0, "demo") in outbox.take()
+
+
+def test_lost_message_is_sent_again_once_its_queue_stayed_empty(
+    running: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    running.reap("r")
+    assert outbox.take() == []
+    age(client, f"job:{J}:sent", 31_000)
+    running.reap("r")
+    assert outbox.take() == []  # the queue has not been empty for so long yet
+    client.hincrby(f"{PREFIX}empty_since", "demo", -31_000)
+    running.reap("r")
+    assert {message.index for message in outbox.take()} == {0, 1, 2}
+
+
+def test_message_in_a_queue_that_is_not_empty_is_not_sent_again(
+    running: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    client.lpush(f"{PREFIX}detect.demo", "a message")
+    client.hset(f"{PREFIX}empty_since", "demo", 0)
+    age(client, f"job:{J}:sent", 3_600_000)
+    running.reap("r")
+    assert outbox.take() == []
+
+
+def test_message_overtaken_by_a_later_one_is_sent_again(
+    running: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    client.lpush(f"{PREFIX}detect.demo", "a message")
+    client.zincrby(f"{PREFIX}job:{J}:sent", -61_000, "0000000")
+    running.claim(J, 1, "w")
+    running.reap("r")
+    assert outbox.take() == [Message("run_shard", J, 0, "demo")]
+
+
+def test_plan_and_merge_without_a_lease_are_sent_again(
+    store: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    store.create(accepted_job(J))
+    outbox.take()
+    store.reap("r")
+    assert outbox.take() == []
+    client.hincrby(f"{PREFIX}job:{J}", "sent_plan_job", -31_000)
+    store.reap("r")
+    assert outbox.take() == [Message("plan_job", J)]
+    store.listed(J, shards=0, duplicates=0, skipped={})
+    outbox.take()
+    client.hincrby(f"{PREFIX}job:{J}", "sent_merge_job", -31_000)
+    store.reap("r")
+    assert outbox.take() == [Message("merge_job", J)]
+
+
+def test_gap_in_the_clock_extends_leases_instead_of_losing_them(
+    running: JobStore, client: redis.Redis
+) -> None:
+    running.reap("r")
+    lease = running.claim(J, 0, "frozen")
+    expire_leases(client)
+    client.decrby(f"{PREFIX}reaped", LEASE_MS + 5000)
+    running.reap("r")
+    assert running.claim(J, 0, "other") is None
+    assert lease and running.renew(lease) == "ok"
+
+
+def test_rebuilding_counts_outputs_before_shards_are_known(store: JobStore, outbox: Outbox) -> None:
+    store.create(accepted_job(J))
+    store.done(J, 1, Tally(10))
+    outbox.take()
+    for index in range(3):
+        store.planned(J, index, 10)
+    assert {message.index for message in outbox.take()} == {0, 2}
+    job = store.get(J)
+    assert job and job.progress.shards_done == 1 and job.progress.images_done == 10
+
+
+# Reading.
+
+
+def test_list_is_newest_first_and_pages(store: JobStore) -> None:
+    ids = [f"{n:032x}" for n in range(5)]
+    for n, job_id in enumerate(ids):
+        store.create(accepted_job(job_id, seconds_ago=5 - n))
+    first = store.list_jobs(limit=3)
+    assert [job.id for job in first] == ids[:1:-1]
+    second = store.list_jobs(limit=3, before=first[-1].created_at)
+    assert [job.id for job in second] == ids[1::-1]
+
+
+def test_workers_live_while_they_beat(store: JobStore, client: redis.Redis) -> None:
+    store.heartbeat("demo", "w1")
+    store.heartbeat("demo", "w2")
+    assert store.live_workers("demo") == 2 and store.live_workers("control") == 0
+    store.retire("demo", "w1")
+    assert store.live_workers("demo") == 1
+    age(client, "workers:demo", 21_000)
+    assert store.live_workers("demo") == 0
+
+
+def test_rate_is_measured_by_finished_shards(running: JobStore) -> None:
+    assert running.seconds_an_image("demo") is None
+    running.claim(J, 0, "w")
+    running.done(J, 0, Tally(10), seconds=5)
+    assert running.seconds_an_image("demo") == pytest.approx(0.5)
+
+
+def test_redis_away_is_unavailable() -> None:
+    dead = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=1)
+    with dead:
+        store = JobStore(dead, Outbox())
+        for call in (store.ping, lambda: store.get(J), lambda: store.cancel(J)):
+            with pytest.raises(Unavailable):
+                call()
+
+
+def test_lease_tokens_differ(running: JobStore) -> None:
+    one, two = running.claim(J, 0, "w"), running.claim(J, 1, "w")
+    assert one and two and one.token != two.token

@@ -1,0 +1,185 @@
+"""Who may import whom, read from the source: the arrows of CONTRIBUTING.md, and no others."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: What each package may import of ours, besides itself.
+ARROWS = {
+    "core": set(),
+    "detection": {"core"},
+    "workers": {"detection", "core"},
+    "api": {"core"},
+    "postprocessing": {"core", "detection.render"},
+    "cli": {"postprocessing", "detection", "core"},
+}
+#: The extras of pyproject.toml that each package may rely on, besides the base dependencies.
+EXTRAS = {
+    "core": (),
+    "detection": ("worker",),
+    "workers": ("worker",),
+    "api": ("api",),
+    "postprocessing": ("post",),
+    "cli": ("post",),
+}
+#: Base libraries that a package must do without all the same.
+BARRED = {
+    "cli": {"celery"},
+    "detection": {"celery", "redis"},
+    "postprocessing": {"celery", "redis"},
+    "workers": {"tensorflow"},
+}
+#: Import name of a library, where it differs from the name of its distribution.
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "azure": "azure-storage-blob",
+    "flask_openapi3": "flask-openapi3",
+    "google": "protobuf",
+    "tensorflow": "tensorflow-cpu",
+}
+#: What comes with a library that is declared, and is of one piece with it.
+COMPANIONS = {
+    "billiard": "celery",
+    "kombu": "celery",
+    "pydantic_core": "pydantic",
+    "werkzeug": "flask",
+}
+#: Photographs only, which set-up installs beside the command that shows them.
+DEMO_ONLY = {"skimage"}
+#: Run as a program, never imported.
+PROGRAMS = {"gunicorn"}
+#: Stands in for tensorflow-cpu where that does not exist.
+TWINS = {"tensorflow"}
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(node: ast.AST, package: tuple[str, ...]) -> list[str]:
+    """The dotted names that an import statement asks for, relative ones made whole."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    above = package[: len(package) - node.level + 1] if node.level else ()
+    base = ".".join([*above, *([node.module] if node.module else [])])
+    return [f"{base}.{alias.name}" for alias in node.names]
+
+
+def imports_of(path: Path, root: Path = ROOT) -> Iterator[str]:
+    package = path.relative_to(root).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        yield from imported(node, package)
+
+
+def allowed(package: str, name: str) -> bool:
+    return any(name == to or name.startswith(f"{to}.") for to in ARROWS[package] | {package})
+
+
+def wrong_arrows(package: str, root: Path = ROOT) -> list[str]:
+    return [
+        f"{path.relative_to(root)} imports {name}"
+        for path in sorted((root / package).rglob("*.py"))
+        for name in imports_of(path, root)
+        if (name.partition(".")[0] in ARROWS or name.startswith("tests"))
+        and not allowed(package, name)
+    ]
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_every_package_has_source(package: str) -> None:
+    assert sources(package)
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_packages_import_along_the_arrows_only(package: str) -> None:
+    assert wrong_arrows(package) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "line", "wrong"),
+    [
+        ("core", "import detection", True),
+        ("core", "from workers import app", True),
+        ("core", "from tests import pictures", True),
+        ("core", "def f():\n    import cli.main", True),
+        ("core", "from ..api import app", True),
+        ("core", "from . import jobs", False),
+        ("core", "import json", False),
+        ("postprocessing", "from detection.render import draw", False),
+        ("postprocessing", "from detection import render", False),
+        ("postprocessing", "from detection import images", True),
+        ("postprocessing", "import detection.rendering", True),
+        ("api", "import workers.tasks", True),
+        ("cli", "from detection.weights import fetch_weights", False),
+        ("cli", "import workers", True),
+    ],
+)
+def test_a_wrong_arrow_is_seen(tmp_path: Path, package: str, line: str, wrong: bool) -> None:
+    (tmp_path / package / "deep").mkdir(parents=True)
+    (tmp_path / package / "file.py").write_text(line + "\n")
+    assert bool(wrong_arrows(package, tmp_path)) is wrong
+
+
+@pytest.mark.parametrize("package", BARRED)
+def test_packages_do_without_barred_libraries(package: str) -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sources(package)
+        for name in imports_of(path)
+        if name.partition(".")[0] in BARRED[package]
+    }
+    assert found == set()
+
+
+def test_tensorflow_is_imported_inside_functions_only() -> None:
+    at_import = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for package in ARROWS
+        for path in sources(package)
+        for node in ast.parse(path.read_text()).body
+        for name in imported(node, path.relative_to(ROOT).parent.parts)
+        if name.partition(".")[0] == "tensorflow"
+    }
+    assert at_import == set()
+
+
+def test_core_starts_empty() -> None:
+    assert (ROOT / "core/__init__.py").read_text() == ""
+
+
+def distribution(requirement: str) -> str:
+    return re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0].lower()
+
+
+def declared(extras: Iterable[str]) -> set[str]:
+    """Names of the distributions in the base dependencies and these extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    optional = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for extra in extras for line in optional[extra])]
+    return {distribution(line) for line in lines}
+
+
+def libraries(package: str) -> set[str]:
+    """Names of the distributions whose modules the package imports."""
+    names = {name.partition(".")[0] for path in sources(package) for name in imports_of(path)}
+    foreign = names - set(ARROWS) - sys.stdlib_module_names - DEMO_ONLY
+    return {COMPANIONS.get(name, DISTRIBUTIONS.get(name, name)).lower() for name in foreign}
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_libraries_that_are_imported_are_declared(package: str) -> None:
+    assert libraries(package) - declared(EXTRAS[package]) == set()
+
+
+def test_libraries_that_are_declared_are_used() -> None:
+    used = {name for package in ARROWS for name in libraries(package)}
+    assert declared(["api", "worker", "post"]) - used - PROGRAMS - TWINS == set()

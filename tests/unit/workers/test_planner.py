@@ -1,0 +1,277 @@
+"""Planning on a real folder, a real storage and a real Redis; planners die in the middle."""
+
+import contextlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.errors import AccessRevoked, StorageTrouble
+from core.image_list import decode_image_list
+from core.job_folder import JobFolder
+from core.jobs import JobStatus, RequestedImage
+from core.messages import Message
+from tests.unit.workers.conftest import Bench, J
+from workers.planner import plan_job
+
+
+def listed(bench: Bench) -> list[str]:
+    """The whole image list of the job."""
+    return [
+        image.name
+        for index in range(bench.folder.count_image_lists(J))
+        for image in decode_image_list(bench.folder.read_image_list(J, index))
+    ]
+
+
+def status(bench: Bench) -> JobStatus:
+    job = bench.store.get(J)
+    assert job
+    return job.status
+
+
+def names(count: int) -> list[str]:
+    return [f"{n:04d}.jpg" for n in range(count)]
+
+
+def test_plan_lists_every_image_once_in_order(bench: Bench) -> None:
+    bench.add("b.JPG", "a/2.png", "a/1.jpeg", "notes.txt", "film.mp4", "._a.jpg")
+    bench.accept()
+    plan_job(bench.context, J)
+    assert listed(bench) == ["a/1.jpeg", "a/2.png", "b.JPG"]
+    job = bench.store.get(J)
+    assert job and job.progress.images == 3 and job.progress.listing_over
+    assert job.progress.skipped == {".txt": 1, ".mp4": 1}
+    assert bench.folder.read_plan(J).images == 3
+
+
+def test_empty_container_goes_on_to_the_merge(bench: Bench) -> None:
+    bench.add("notes.txt")
+    bench.accept()
+    plan_job(bench.context, J)
+    assert status(bench) is JobStatus.MERGING
+    assert Message("merge_job", J) in bench.outbox
+
+
+def test_filters_work_in_the_documented_order(bench: Bench) -> None:
+    bench.add(*(f"{folder}/{name}" for folder in "ab" for name in names(30)))
+    bench.accept(prefix="b/", first_n=20, sample_n=5, sample_seed=7)
+    plan_job(bench.context, J)
+    chosen = listed(bench)
+    assert len(chosen) == 5 and chosen == sorted(chosen)
+    assert set(chosen) <= {f"b/{name}" for name in names(20)}
+    assert chosen != [f"b/{name}" for name in names(5)]
+
+
+def test_sample_is_the_same_for_the_same_seed(bench: Bench) -> None:
+    bench.add(*names(60))
+    other = "c" * 32
+    bench.accept(sample_n=10, sample_seed=3)
+    bench.accept(other, sample_n=10, sample_seed=3)
+    for job_id in (J, other):
+        plan_job(bench.context, job_id)
+    assert bench.folder.read_image_list(J, 0) == bench.folder.read_image_list(other, 0)
+
+
+def test_sample_larger_than_the_container_takes_all(bench: Bench) -> None:
+    bench.add(*names(5))
+    bench.accept(sample_n=50)
+    plan_job(bench.context, J)
+    assert listed(bench) == names(5)
+
+
+def test_explicit_list_takes_every_name_once_in_its_own_order(bench: Bench) -> None:
+    images = tuple(
+        RequestedImage(name, meta)
+        for name, meta in [("z.dat", "north"), ("a.jpg", None), ("z.dat", "again"), ("b", None)]
+    )
+    bench.accept(images=images)
+    plan_job(bench.context, J)
+    first = decode_image_list(bench.folder.read_image_list(J, 0))
+    assert [(image.name, image.meta) for image in first] == [
+        ("z.dat", "north"), ("a.jpg", None), ("b", None),
+    ]  # fmt: skip
+    assert bench.folder.read_plan(J).duplicates == 1
+
+
+def test_urls_with_secrets_are_sealed_in_the_image_list(bench: Bench) -> None:
+    url = "https://x.blob.core.windows.net/c/a.jpg?sv=1&sig=CANARY"
+    bench.accept(container_url=None, images=(RequestedImage(url),))
+    plan_job(bench.context, J)
+    data = bench.folder.read_image_list(J, 0)
+    assert b"CANARY" not in data
+    (image,) = decode_image_list(data)
+    assert image.name == "https://x.blob.core.windows.net/c/a.jpg"
+    assert image.sealed_url and bench.context.sealer.open(image.sealed_url) == url
+
+
+def test_names_without_a_container_abort_the_job(bench: Bench) -> None:
+    bench.accept(container_url=None, images=(RequestedImage("a.jpg"),))
+    plan_job(bench.context, J)
+    job = bench.store.get(J)
+    assert job and job.status is JobStatus.MERGING and "container" in (job.reason or "")
+
+
+def test_missing_container_aborts_with_what_to_do(bench: Bench) -> None:
+    bench.accept(container_url=str(bench.pictures / "nowhere"))
+    plan_job(bench.context, J)
+    job = bench.store.get(J)
+    assert job and job.status is JobStatus.MERGING
+    assert job.reason and job.reason.startswith("container_not_found: ")
+
+
+def fail_after(
+    monkeypatch: pytest.MonkeyPatch, calls: int, error: Exception, after_write: bool
+) -> None:
+    """Make the writing of one image list break, before or after it stands."""
+    write: Callable[..., Any] = JobFolder.write_image_list
+    count = 0
+
+    def breaking(folder: JobFolder, job_id: str, index: int, data: bytes) -> bytes:
+        nonlocal count
+        count += 1
+        if count == calls and not after_write:
+            raise error
+        standing: bytes = write(folder, job_id, index, data)
+        if count == calls:
+            raise error
+        return standing
+
+    monkeypatch.setattr(JobFolder, "write_image_list", breaking)
+
+
+@pytest.mark.parametrize("after_write", [False, True])
+@pytest.mark.parametrize("request_fields", [{}, {"first_n": 70}, {"sample_n": 50}, {"list": True}])
+@pytest.mark.parametrize("calls", [1, 2, 4])
+def test_planner_that_died_is_continued(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    calls: int,
+    request_fields: dict[str, Any],
+    after_write: bool,
+) -> None:
+    bench.add(*names(100), "x.txt")
+    fields = dict(request_fields)
+    if fields.pop("list", False):
+        fields["images"] = tuple(RequestedImage(name) for name in [*names(90), *names(5)])
+    # What an undisturbed planner lists.
+    other = "c" * 32
+    bench.accept(other, **fields)
+    plan_job(bench.context, other)
+    undisturbed = bench.folder.read_plan(other)
+
+    bench.accept(**fields)
+    with monkeypatch.context() as patch:
+        fail_after(patch, calls, SystemExit(), after_write)
+        with contextlib.suppress(SystemExit):
+            plan_job(bench.context, J)
+    plan_after_crash(bench)
+    plan = bench.folder.read_plan(J)
+    assert (plan.images, plan.skipped) == (undisturbed.images, undisturbed.skipped)
+    assert plan.duplicates == undisturbed.duplicates
+    expected = [
+        image.name
+        for index in range(undisturbed.shards)
+        for image in decode_image_list(bench.folder.read_image_list(other, index))
+    ]
+    assert listed(bench) == expected
+    job = bench.store.get(J)
+    assert job and job.progress.images == len(expected) and job.progress.listing_over
+
+
+def plan_after_crash(bench: Bench) -> None:
+    """The next planner comes once the lease of the dead one is gone."""
+    bench.store._redis.delete(f"megabatch:job:{J}:leases")
+    plan_job(bench.context, J)
+
+
+def test_second_planner_adopts_what_the_first_wrote(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add(*names(40))
+    bench.accept()
+    write = JobFolder.write_image_list
+    standing = b""
+
+    def other_was_first(folder: JobFolder, job_id: str, index: int, data: bytes) -> bytes:
+        nonlocal standing
+        if index == 1 and not standing:
+            # The folder changed in between: the other planner saw one image more.
+            bench.add("0016a.jpg")
+            standing = write(folder, job_id, index, data)
+            return b"another list"
+        return write(folder, job_id, index, data)
+
+    monkeypatch.setattr(JobFolder, "write_image_list", other_was_first)
+    plan_job(bench.context, J)
+    assert not bench.store.get(J).progress.listing_over  # type: ignore[union-attr]
+    plan_job(bench.context, J)
+    found = listed(bench)
+    assert len(found) == len(set(found)) and set(names(40)) <= set(found)
+
+
+def test_listing_that_fails_for_good_aborts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.add(*names(40))
+    bench.accept()
+    with monkeypatch.context() as patch:
+        for _ in range(5):
+            fail_after(patch, 1, StorageTrouble("the container is away"), False)
+            plan_job(bench.context, J)
+    job = bench.store.get(J)
+    assert job and job.reason == "listing_failed: the container is away"
+
+
+def test_expired_sas_pauses_and_resuming_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add(*names(100))
+    bench.accept()
+    with monkeypatch.context() as patch:
+        fail_after(patch, 3, AccessRevoked(), False)
+        plan_job(bench.context, J)
+    assert status(bench) is JobStatus.PAUSED
+    bench.outbox.take()
+    assert bench.store.resume(J)
+    assert Message("plan_job", J) in bench.outbox
+    plan_job(bench.context, J)
+    assert listed(bench) == names(100)
+
+
+def test_wiped_redis_is_filled_again_from_the_storage(bench: Bench) -> None:
+    bench.add(*names(100))
+    bench.accept()
+    plan_job(bench.context, J)
+    before = bench.store.get(J)
+    bench.store._redis.flushall()
+    bench.store.create(bench.folder.read_job(J))
+    plan_job(bench.context, J)
+    after = bench.store.get(J)
+    assert before and after and before.progress == after.progress
+
+
+def test_cancelled_job_stays_cancelled_when_redis_was_wiped(bench: Bench) -> None:
+    bench.add(*names(5))
+    bench.accept()
+    bench.folder.mark_cancelled(J)
+    plan_job(bench.context, J)
+    assert status(bench) is JobStatus.MERGING
+    assert bench.store.get(J).progress.images == 0  # type: ignore[union-attr]
+
+
+def test_planning_twice_changes_nothing(bench: Bench) -> None:
+    bench.add(*names(20))
+    bench.accept()
+    plan_job(bench.context, J)
+    before = bench.store.get(J)
+    plan_job(bench.context, J)
+    assert bench.store.get(J) == before
+
+
+def test_secret_of_the_container_is_sealed_in_job_json(bench: Bench) -> None:
+    url = "https://x.blob.core.windows.net/c?sv=1&sp=rl&sig=CANARY"
+    bench.accept(container_url=url)
+    stored = [path.read_bytes() for path in bench.pictures.parent.rglob("job.json")]
+    assert len(stored) == 1 and b"CANARY" not in stored[0]
+    assert json.loads(stored[0])["job"]["request"]["container_url"].endswith("/c")
+    assert bench.folder.read_job(J).request.container_url == url

@@ -1,0 +1,82 @@
+"""The reaper against a storage and a Redis that disagree."""
+
+from core.job_store import Tally
+from core.jobs import JobStatus
+from core.messages import Message
+from tests.factories import accepted_job
+from tests.unit.workers.conftest import Bench, J
+from tests.unit.workers.test_aggregator import run
+from workers.aggregator import merge_job
+from workers.planner import plan_job
+from workers.reaper import Reaper
+
+
+def planned(bench: Bench) -> None:
+    bench.add(*(f"{n:02d}.jpg" for n in range(50)))
+    bench.accept()
+    plan_job(bench.context, J)
+
+
+def test_job_that_redis_lost_is_brought_back_with_what_it_had(bench: Bench) -> None:
+    planned(bench)
+    run(bench, 0, 2)
+    bench.store._redis.flushall()
+    bench.outbox.take()
+    Reaper(bench.context).round()
+    assert bench.outbox.take() == [Message("plan_job", J)]
+    plan_job(bench.context, J)
+    sent = {message.index for message in bench.outbox.take()}
+    assert sent == {1, 3}
+    job = bench.store.get(J)
+    assert job and job.progress.images_done == 32 and job.progress.listing_over
+
+
+def test_accepted_job_that_never_reached_redis_is_brought_in(bench: Bench) -> None:
+    bench.folder.accept(accepted_job(J, container_url=str(bench.pictures)))
+    Reaper(bench.context).round()
+    assert bench.store.get(J).status is JobStatus.QUEUED  # type: ignore[union-attr]
+
+
+def test_submission_that_is_under_way_is_left_alone(bench: Bench) -> None:
+    (bench.pictures.parent / "storage/live").mkdir(parents=True)
+    (bench.pictures.parent / "storage/live" / J).touch()
+    Reaper(bench.context).round()
+    assert bench.store.get(J) is None and bench.folder.live_ids() == [J]
+
+
+def test_output_that_was_not_counted_is_found(bench: Bench) -> None:
+    planned(bench)
+    run(bench, 0)
+    bench.store._redis.setbit(f"megabatch:job:{J}:done", 0, 0)
+    bench.store._redis.hincrby(f"megabatch:job:{J}", "shards_done", -1)
+    Reaper(bench.context).round()
+    assert bench.store.unfinished(J, [0]) == []
+
+
+def test_ended_job_that_redis_lost_is_left_in_peace(bench: Bench) -> None:
+    planned(bench)
+    run(bench, 0, 1, 2, 3)
+    merge_job(bench.context, J)
+    (bench.pictures.parent / "storage/live" / J).touch()
+    bench.store._redis.flushall()
+    bench.outbox.take()
+    Reaper(bench.context).round()
+    assert bench.folder.live_ids() == [] and bench.outbox.take() == []
+
+
+def test_committed_job_that_redis_holds_as_merging_is_finished(bench: Bench) -> None:
+    planned(bench)
+    run(bench, 0, 1, 2, 3)
+    merge_job(bench.context, J)
+    (bench.pictures.parent / "storage/live" / J).touch()
+    bench.store._redis.hset(f"megabatch:job:{J}", "status", "merging")
+    Reaper(bench.context).round()
+    assert bench.store.get(J).status is JobStatus.COMPLETED  # type: ignore[union-attr]
+    assert bench.folder.live_ids() == []
+
+
+def test_damaged_output_does_not_stop_the_reaper(bench: Bench) -> None:
+    planned(bench)
+    bench.folder.write_shard_output(J, 0, b"rubbish\n")
+    Reaper(bench.context).round()
+    assert bench.store.done(J, 1, Tally(16))

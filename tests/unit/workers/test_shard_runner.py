@@ -1,0 +1,203 @@
+"""Running shards in this process: pictures in, one output written once, whatever is in the way."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from core.errors import (
+    AccessRevoked,
+    DetectorError,
+    JobFolderTrouble,
+    ModelUnavailable,
+    StorageTrouble,
+)
+from core.job_folder import JobFolder
+from core.jobs import JobStatus, RequestedImage
+from core.lua_scripts import MAX_ERRORS, MAX_LOSSES
+from tests.integration.oracle import expected_images
+from tests.pictures import jpeg
+from tests.unit.workers.conftest import Bench, J
+from workers import shard_runner
+from workers.aggregator import merge_job
+from workers.planner import plan_job
+from workers.shard_output import tally_of
+from workers.shard_runner import run_shard
+
+PICTURES = {
+    "a.jpg": jpeg(1),
+    "b/c.jpg": jpeg(2, 80, 60),
+    "b/empty.jpg": b"",
+    "b/text.jpg": b"not a picture",
+    "d.jpg": jpeg(3)[:-400],
+    "e.jpg": jpeg(4),
+}
+
+
+@pytest.fixture
+def planned(bench: Bench) -> Bench:
+    for name, data in PICTURES.items():
+        bench.add(name, content=data)
+    bench.accept()
+    plan_job(bench.context, J)
+    return bench
+
+
+def output(bench: Bench) -> bytes:
+    return bench.folder.read_shard_output(J, 0)
+
+
+def breaking(error: BaseException) -> Any:
+    def run_pipeline(*_: Any) -> Iterator[Any]:
+        raise error
+        yield
+
+    return run_pipeline
+
+
+def due(bench: Bench) -> None:
+    """Let the waiting shard be due."""
+    bench.store._redis.zadd(f"megabatch:job:{J}:ready", {"0000000": 0}, xx=True)
+
+
+def test_output_is_what_the_pictures_say(planned: Bench) -> None:
+    run_shard(planned.context, J, 0)
+    merge_job(planned.context, J)
+    final = planned.folder.read_final(J)
+    assert final.progress.failures == {"empty_file": 1, "not_an_image": 1, "truncated": 1}
+    lines = output(planned).splitlines()
+    assert [msgspec.json.decode(line) for line in lines] == expected_images(PICTURES)
+
+
+def test_same_shard_gives_the_same_bytes(planned: Bench) -> None:
+    run_shard(planned.context, J, 0)
+    first = output(planned)
+    planned.folder.delete_shard_output(J, 0)
+    planned.store._redis.setbit(f"megabatch:job:{J}:done", 0, 0)
+    planned.store._redis.hset(f"megabatch:job:{J}", "status", "running")
+    run_shard(planned.context, J, 0)
+    assert output(planned) == first
+
+
+def test_prefix_is_stripped_and_meta_kept(bench: Bench) -> None:
+    bench.add("x/y/a.jpg", content=jpeg(1))
+    bench.accept(images=(RequestedImage("x/y/a.jpg", "north"),), prefix="x/", strip_prefix="x/")
+    plan_job(bench.context, J)
+    run_shard(bench.context, J, 0)
+    assert output(bench).startswith(b'{"file":"y/a.jpg"') and b'"meta":"north"' in output(bench)
+    merge_job(bench.context, J)
+    assert bench.folder.read_final(J).status is JobStatus.COMPLETED
+
+
+def test_output_that_stands_is_counted_and_not_computed_again(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_shard(planned.context, J, 0)
+    standing = output(planned)
+    planned.store._redis.flushall()
+    planned.store.create(planned.folder.read_job(J))
+    planned.store.planned(J, 0, len(PICTURES))
+    monkeypatch.setattr(shard_runner, "run_pipeline", breaking(AssertionError("computed again")))
+    run_shard(planned.context, J, 0)
+    job = planned.store.get(J)
+    assert job and job.progress.images_done == len(PICTURES)
+    assert output(planned) == standing
+
+
+def test_second_delivery_does_nothing(planned: Bench) -> None:
+    run_shard(planned.context, J, 0)
+    before = planned.store.get(J)
+    run_shard(planned.context, J, 0)
+    assert planned.store.get(J) == before
+
+
+def test_loser_of_a_race_adopts_the_winners_output(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = JobFolder.write_shard_output
+    winner = b'{"file":"a.jpg","detections":[]}\n'
+
+    def late(folder: JobFolder, job_id: str, index: int, data: bytes) -> bytes:
+        write(folder, job_id, index, winner)
+        return write(folder, job_id, index, data)
+
+    monkeypatch.setattr(JobFolder, "write_shard_output", late)
+    run_shard(planned.context, J, 0)
+    assert output(planned) == winner
+    job = planned.store.get(J)
+    assert job and job.progress.images_done == tally_of(winner).images == 1
+
+
+def test_expired_sas_pauses_the_job_and_counts_nothing(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(shard_runner, "run_pipeline", breaking(AccessRevoked()))
+        run_shard(planned.context, J, 0)
+    job = planned.store.get(J)
+    assert job and job.status is JobStatus.PAUSED and "access_revoked" in (job.reason or "")
+    planned.store.resume(J)
+    run_shard(planned.context, J, 0)
+    assert planned.store.get(J).status is JobStatus.MERGING  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("error", [ModelUnavailable(), JobFolderTrouble()])
+def test_fault_of_ours_is_not_counted_against_the_shard(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(shard_runner, "run_pipeline", breaking(error))
+        with pytest.raises(type(error)):
+            run_shard(planned.context, J, 0)
+    assert planned.store.claim(J, 0, "other") is None  # it waits
+    due(planned)
+    lease = planned.store.claim(J, 0, "other")
+    assert lease and lease.errors == lease.losses == 0
+
+
+@pytest.mark.parametrize("error", [StorageTrouble(), DetectorError(), RuntimeError("surprise")])
+def test_shard_that_keeps_failing_ends_as_failures_of_its_images(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(shard_runner, "run_pipeline", breaking(error))
+    for _ in range(MAX_ERRORS):
+        with pytest.raises(type(error)):
+            run_shard(planned.context, J, 0)
+        due(planned)
+    run_shard(planned.context, J, 0)
+    merge_job(planned.context, J)
+    final = planned.folder.read_final(J)
+    assert final.status is JobStatus.FAILED
+    assert final.progress.failures == {"out_of_attempts": len(PICTURES)}
+
+
+def test_shard_that_is_lost_too_often_ends_as_failures(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_runner, "run_pipeline", breaking(SystemExit()))
+    for _ in range(MAX_LOSSES):
+        with pytest.raises(SystemExit):
+            run_shard(planned.context, J, 0)
+    run_shard(planned.context, J, 0)
+    assert b"out_of_attempts" in output(planned)
+
+
+def test_cancelled_in_the_middle_gives_the_shard_up(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = shard_runner.run_pipeline
+    monkeypatch.setattr("workers.lease_keeper.RENEW_EVERY", 0.01)
+
+    def cancelling(*arguments: Any) -> Iterator[Any]:
+        for result in pipeline(*arguments):
+            yield result
+            planned.store.cancel(J)
+            time.sleep(0.2)
+
+    monkeypatch.setattr(shard_runner, "run_pipeline", cancelling)
+    run_shard(planned.context, J, 0)
+    with pytest.raises(FileNotFoundError):
+        output(planned)
+    assert planned.store.get(J).status is JobStatus.MERGING  # type: ignore[union-attr]

@@ -1,0 +1,239 @@
+"""Merging a job: stream its shard outputs into one results file, prove it, and commit it.
+
+The commit is `final.json`, written create-only: of several merges the first to write it wins, and
+only the results file that it names is served. Memory holds a few shards, whatever the job's size.
+"""
+
+import logging
+import secrets
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import msgspec
+
+from core.catalog import find_model
+from core.image_list import decode_image_list
+from core.job_folder import JobFolder, Plan
+from core.job_store import Tally
+from core.jobs import AcceptedJob, FinalRecord, JobRequest, JobStatus, Progress, utc_now
+from core.results.writer import ResultsWriter, Written, build_info
+from workers.context import WorkerContext
+from workers.lease_keeper import LeaseEnded, LeaseKeeper
+from workers.shard_output import ShardRefused, prove
+from workers.waits import wait_before_retry
+
+logger = logging.getLogger(__name__)
+
+#: Shards that are read and proven ahead of the writer.
+_AHEAD = 4
+
+
+class ProvenShard(msgspec.Struct, frozen=True):
+    """A shard output that holds each listed image once and in order; None where it does not."""
+
+    index: int
+    lines: list[bytes] | None
+    tally: Tally = Tally(0)
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """What one merge wrote."""
+
+    path: str
+    written: Written
+    tally: Tally
+    shards: int
+
+
+def merge_job(context: WorkerContext, job_id: str) -> None:
+    """Merge a job whose turn it is. Does nothing when another worker does, or nobody need."""
+    lease = context.store.claim(job_id, "merge", context.worker)
+    if lease is None:
+        return
+    try:
+        with LeaseKeeper(context.store, lease, stall_after=context.settings.stall_after) as keeper:
+            _Merge(context, keeper).run()
+    except LeaseEnded:
+        logger.info("%s merge: no longer ours", job_id)
+    except Exception:
+        context.store.fail(lease, wait_before_retry(lease.errors))
+        raise
+
+
+def settle(context: WorkerContext, final: FinalRecord) -> None:
+    """Do what follows from a final record; done again, it changes nothing."""
+    context.folder.discard_results(final.id, but=final.results)
+    context.store.finish(final)
+    context.folder.retire(final.id)
+
+
+class _Merge:
+    """One aggregator's work on one job."""
+
+    def __init__(self, context: WorkerContext, keeper: LeaseKeeper) -> None:
+        self._context, self._keeper = context, keeper
+        self._folder, self._lease = context.folder, keeper.lease
+        self._id = keeper.lease.job_id
+
+    def run(self) -> None:
+        try:
+            final = self._folder.read_final(self._id)
+        except FileNotFoundError:
+            merged = self._merge()
+            if merged is None:
+                return
+            final = self._folder.write_final(self._final(merged))
+        settle(self._context, final)
+
+    @property
+    def _early(self) -> bool:
+        """The job ends before all its shards are done; what is finished is merged."""
+        return self._lease.cancelled or bool(self._lease.reason)
+
+    def _merge(self) -> Merged | None:
+        """Write a results file; None when shard outputs were refused and their shards run again."""
+        self._job = self._folder.read_job(self._id)
+        self._plan = self._read_plan()
+        indices = self._folder.shard_outputs(self._id) if self._early else range(self._plan.shards)
+        path = self._folder.results_path(self._id, secrets.token_hex(8))
+        refused: list[int] = []
+        with self._folder.results_writer(path) as sink:
+            writer = ResultsWriter(sink)
+            self._begin(writer)
+            tally, shards = self._copy(writer, indices, refused)
+            written = writer.end()
+        if refused and self._run_again(refused):
+            self._folder.discard_results(self._id, but=None)
+            return None
+        return Merged(path, written, tally, shards)
+
+    def _read_plan(self) -> Plan:
+        try:
+            return self._folder.read_plan(self._id)
+        except FileNotFoundError:
+            if not self._early:
+                raise
+            return self._plan_so_far()
+
+    def _plan_so_far(self) -> Plan:
+        """The plan of a job whose listing was never over."""
+        shards = self._folder.count_image_lists(self._id)
+        if not shards:
+            return Plan(images=0, shards=0)
+        position = self._folder.read_header(self._id, shards - 1).position
+        return Plan(images=position.images, shards=shards, skipped=position.skipped)
+
+    def _begin(self, writer: ResultsWriter) -> None:
+        request = self._job.request
+        model = find_model(request.model)
+        info = build_info(
+            model,
+            completed_at=utc_now(),
+            detection_threshold=request.detection_threshold,
+            preprocessing=request.preprocessing,
+            truncated_images=request.truncated_images,
+        )
+        writer.begin(info, model.categories)
+
+    def _copy(
+        self, writer: ResultsWriter, indices: Sequence[int], refused: list[int]
+    ) -> tuple[Tally, int]:
+        """Copy proven shards in order; what they add up to, and how many they are."""
+        images, shards, failures = 0, 0, Counter[str]()
+        for shard in proven_shards(self._folder, self._job, indices):
+            self._keeper.moved()
+            if shard.lines is None:
+                refused.append(shard.index)
+                continue
+            writer.write_lines(shard.lines)
+            images += shard.tally.images
+            failures.update(shard.tally.failures)
+            shards += 1
+        return Tally(images, dict(sorted(failures.items()))), shards
+
+    def _run_again(self, refused: Sequence[int]) -> bool:
+        """Delete outputs that failed the proof. True when their shards will run again."""
+        logger.error("%s: shard outputs refused: %s", self._id, refused)
+        for index in refused:
+            self._folder.delete_shard_output(self._id, index)
+        if self._early:
+            return False
+        self._context.store.refuse(self._lease, refused)
+        return True
+
+    def _final(self, merged: Merged) -> FinalRecord:
+        status, reason = self._outcome(merged.tally)
+        job = self._context.store.get(self._id)
+        return FinalRecord(
+            id=self._id,
+            status=status,
+            model=self._job.request.model,
+            name=self._job.request.name,
+            created_at=self._job.created_at,
+            started_at=job.started_at if job else None,
+            finished_at=utc_now(),
+            progress=self._progress(merged),
+            reason=reason,
+            results=merged.path,
+            results_bytes=merged.written.size,
+            results_digest=merged.written.digest,
+        )
+
+    def _progress(self, merged: Merged) -> Progress:
+        return Progress(
+            listing_over=not self._lease.reason,
+            images=self._plan.images,
+            images_done=merged.tally.images,
+            images_failed=sum(merged.tally.failures.values()),
+            failures=merged.tally.failures,
+            skipped=self._plan.skipped,
+            duplicates=self._plan.duplicates,
+            shards=self._plan.shards,
+            shards_done=merged.shards,
+        )
+
+    def _outcome(self, tally: Tally) -> tuple[JobStatus, str | None]:
+        if self._lease.cancelled:
+            return JobStatus.CANCELLED, None
+        if self._lease.reason:
+            return JobStatus.FAILED, self._lease.reason
+        if tally.images == 0:
+            return JobStatus.COMPLETED, _no_images(self._job.request, self._plan)
+        if tally.images == sum(tally.failures.values()):
+            return JobStatus.FAILED, (
+                "all_images_failed: no image could be processed; `failures` says why."
+            )
+        return JobStatus.COMPLETED, None
+
+
+def _no_images(request: JobRequest, plan: Plan) -> str:
+    """What to say of a job that ended without an image."""
+    where = f" whose name starts with {request.prefix!r}" if request.prefix else ""
+    skipped = sum(plan.skipped.values())
+    passed = f" {skipped} other files were passed over." if skipped else ""
+    return f"no_images: the container holds no image{where}.{passed}"
+
+
+def proven_shards(
+    folder: JobFolder, job: AcceptedJob, indices: Sequence[int]
+) -> Iterator[ProvenShard]:
+    """The shards in order, read and proven a few ahead of their turn."""
+    waiting: deque[Future[ProvenShard]] = deque()
+    with ThreadPoolExecutor(_AHEAD, thread_name_prefix="merge") as pool:
+        for index in indices:
+            waiting.append(pool.submit(_prove_shard, folder, job, index))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _prove_shard(folder: JobFolder, job: AcceptedJob, index: int) -> ProvenShard:
+    images = decode_image_list(folder.read_image_list(job.id, index))
+    try:
+        output = folder.read_shard_output(job.id, index)
+        tally = prove(output, images, job.request.strip_prefix)
+    except (FileNotFoundError, ShardRefused):
+        return ProvenShard(index, None)
+    return ProvenShard(index, output.split(b"\n")[:-1], tally)

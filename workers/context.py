@@ -1,0 +1,81 @@
+"""What one worker process holds: its connections, its loaded detector, its open containers."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from core.catalog import Model, find_model
+from core.config import Settings
+from core.containers.guard import Guard
+from core.containers.image_list_source import fetch_image_list
+from core.containers.listing import Container
+from core.containers.opening import open_container
+from core.job_folder import JobFolder
+from core.job_store import JobStore
+from core.jobs import AcceptedJob, JobRequest, RequestedImage
+from core.queue import open_job_store
+from core.secrets import Sealer
+from core.storage import open_job_folder
+from detection.detector import Detector
+
+LoadDetector = Callable[[Model, Path], Detector]
+
+#: Jobs whose record and container stay open in a process; more are opened again when needed.
+_OPEN_JOBS = 8
+#: How long the broker and the job store may keep a worker waiting, seconds.
+_SOCKET_TIMEOUT = 10
+
+
+class WorkerContext:
+    """Opened when first used, in the process that does the work."""
+
+    def __init__(self, settings: Settings, worker: str, load_detector: LoadDetector) -> None:
+        self.settings = settings
+        #: Names the worker in leases and heartbeats; its child processes share it.
+        self.worker = worker
+        self._load_detector = load_detector
+        self._detectors: dict[str, Detector] = {}
+        self._open_jobs: OrderedDict[str, tuple[AcceptedJob, Container]] = OrderedDict()
+
+    @cached_property
+    def store(self) -> JobStore:
+        return open_job_store(self.settings, socket_timeout=_SOCKET_TIMEOUT)
+
+    @cached_property
+    def folder(self) -> JobFolder:
+        return open_job_folder(self.settings)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        return Sealer(self.settings.secret_keys)
+
+    def detector(self, model: str) -> Detector:
+        """The detector of a model, loaded and warmed up once in this process."""
+        if model not in self._detectors:
+            detector = self._load_detector(find_model(model), self.settings.model_folder)
+            detector.warm_up()
+            self._detectors[model] = detector
+        return self._detectors[model]
+
+    def requested_images(self, request: JobRequest) -> Sequence[RequestedImage] | None:
+        """The job's explicit list of images, if it has one."""
+        if request.images_url:
+            return fetch_image_list(request.images_url, Guard(self.settings))
+        return request.images
+
+    def open_job(self, job_id: str) -> tuple[AcceptedJob, Container]:
+        """A job's record and its container. Raises FileNotFoundError."""
+        if job_id not in self._open_jobs:
+            job = self.folder.read_job(job_id)
+            container = open_container(job.request.container_url, self.settings, self.sealer)
+            self._open_jobs[job_id] = (job, container)
+            if len(self._open_jobs) > _OPEN_JOBS:
+                self._open_jobs.popitem(last=False)[1][1].close()
+        self._open_jobs.move_to_end(job_id)
+        return self._open_jobs[job_id]
+
+    def close_job(self, job_id: str) -> None:
+        """Open the job anew when it is needed again: its SAS may have been replaced."""
+        if job_id in self._open_jobs:
+            self._open_jobs.pop(job_id)[1].close()

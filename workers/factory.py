@@ -1,0 +1,42 @@
+"""Making the Celery app of a worker."""
+
+import os
+import secrets
+import socket
+
+from celery import Celery
+
+from core.config import Settings
+from core.queue import create_celery
+from workers.context import LoadDetector, WorkerContext
+from workers.life import follow_life
+from workers.tasks import define_tasks
+
+#: Carries the worker's id from its main process to its children, which inherit the environment.
+_WORKER_ID = "MEGABATCH_WORKER_ID"
+
+#: How long the broker may keep a worker waiting, seconds.
+_SOCKET_TIMEOUT = 10
+
+
+def create_app(
+    settings: Settings,
+    load_detector: LoadDetector,
+    module: str,
+    context: type[WorkerContext] = WorkerContext,
+) -> Celery:
+    """The app that `module` holds; the child processes of a worker import that module too."""
+    worker = os.environ.setdefault(_WORKER_ID, _new_worker_id())
+
+    def make_context() -> WorkerContext:
+        return context(settings, worker, load_detector)
+
+    app = create_celery(settings, socket_timeout=_SOCKET_TIMEOUT)
+    app.conf.include = [module]
+    define_tasks(make_context)
+    follow_life(make_context)
+    return app
+
+
+def _new_worker_id() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"

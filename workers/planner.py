@@ -1,0 +1,196 @@
+"""Planning a job: list its images page by page, and write the chain of image lists.
+
+Each image list is written create-only and says how far listing was, so a planner that died is
+continued from the last list there is, and two planners cannot write different chains.
+"""
+
+import itertools
+import logging
+from collections.abc import Iterator
+
+from core.containers.listing import Container, Page
+from core.errors import (
+    AccessRevoked,
+    ContainerError,
+    InvalidRequest,
+    JobFolderTrouble,
+    MegaBatchError,
+    StorageTrouble,
+)
+from core.image_list import ListingPosition, decode_image_list, encode_image_list
+from core.job_folder import Plan
+from core.job_store import Lease
+from core.jobs import AcceptedJob
+from core.lua_scripts import MAX_ERRORS
+from workers.context import WorkerContext
+from workers.lease_keeper import LeaseEnded, LeaseKeeper
+from workers.recovery import count_outputs
+from workers.selection import ExplicitList, container_pages, first, sample, without
+from workers.shard_cutting import (
+    SizeOf,
+    add_counts,
+    cut,
+    even_size,
+    growing_size,
+    largest_shard,
+)
+from workers.waits import wait_before_retry
+
+logger = logging.getLogger(__name__)
+
+
+class Overtaken(MegaBatchError):
+    """Another planner has written the next image list; go on after it."""
+
+
+def plan_job(context: WorkerContext, job_id: str) -> None:
+    """Plan a job, or go on with it. Does nothing when another worker does, or nobody need."""
+    lease = context.store.claim(job_id, "plan", context.worker)
+    if lease is None:
+        return
+    try:
+        with LeaseKeeper(context.store, lease, stall_after=context.settings.stall_after) as keeper:
+            _plan(context, job_id, keeper)
+    except AccessRevoked as error:
+        context.store.pause(job_id, f"{error.code}: {error}")
+        context.store.release(lease)
+    except (ContainerError, InvalidRequest) as error:
+        context.store.abort(job_id, f"{error.code}: {error}")
+    except StorageTrouble as error:
+        _try_again(context, lease, error)
+    except (LeaseEnded, Overtaken, JobFolderTrouble) as error:
+        # Nothing of this is the container's fault, so nothing is counted.
+        logger.warning("%s plan: %s", job_id, error)
+        context.store.release(lease)
+    except Exception:
+        context.store.fail(lease, wait_before_retry(lease.errors))
+        raise
+    else:
+        context.store.release(lease)
+
+
+def _try_again(context: WorkerContext, lease: Lease, error: StorageTrouble) -> None:
+    if lease.errors + 1 >= MAX_ERRORS:
+        context.store.abort(lease.job_id, f"listing_failed: {error}")
+    else:
+        logger.warning("%s: listing will be tried again: %s", lease.job_id, error)
+        context.store.fail(lease, wait_before_retry(lease.errors))
+
+
+def _plan(context: WorkerContext, job_id: str, keeper: LeaseKeeper) -> None:
+    if context.folder.is_cancelled(job_id):
+        context.store.cancel(job_id)  # Redis had lost the wish
+        return
+    count_outputs(context, job_id)
+    context.close_job(job_id)  # a fresh SAS may have come since
+    job, container = context.open_job(job_id)
+    planning = _Planning(context, job, container, keeper)
+    planning.replay()
+    planning.go_on()
+
+
+class _Planning:
+    """One planner's work on one job."""
+
+    def __init__(
+        self,
+        context: WorkerContext,
+        job: AcceptedJob,
+        container: Container,
+        keeper: LeaseKeeper,
+    ) -> None:
+        self._context = context
+        self._folder, self._store = context.folder, context.store
+        self._job, self._request, self._container = job, job.request, container
+        self._keeper = keeper
+        self._index = 0
+        self._after: ListingPosition | None = None
+        self._skipped: dict[str, int] = {}
+        self._explicit: ExplicitList | None = None
+
+    def replay(self) -> None:
+        """Tell the job store of the image lists that stand, and find where they end."""
+        self._index = self._folder.count_image_lists(self._job.id)
+        job = self._store.get(self._job.id)
+        for index in range(job.progress.shards if job else 0, self._index):
+            header = self._folder.read_header(self._job.id, index)
+            self._store.planned(self._job.id, index, header.count)
+            self._keeper.moved()
+        if self._index:
+            self._after = self._folder.read_header(self._job.id, self._index - 1).position
+            self._skipped = dict(self._after.skipped)
+
+    def go_on(self) -> None:
+        """List what is left, and end the chain."""
+        try:
+            plan = self._folder.read_plan(self._job.id)
+        except FileNotFoundError:
+            self._cut_shards()
+            plan = self._folder.write_plan(self._job.id, self._new_plan())
+        self._store.listed(
+            self._job.id, shards=plan.shards, duplicates=plan.duplicates, skipped=plan.skipped
+        )
+
+    def _new_plan(self) -> Plan:
+        return Plan(
+            images=self._after.images if self._after else 0,
+            shards=self._index,
+            duplicates=self._explicit.duplicates if self._explicit else 0,
+            skipped=self._skipped,
+        )
+
+    def _cut_shards(self) -> None:
+        pages = self._watched(self._selected())
+        head = next(pages, None)
+        if head is None:
+            return
+        size_of = self._size_of(head)
+        for shard in cut(itertools.chain([head], pages), size_of, self._index, self._after):
+            data = encode_image_list(shard.images, shard.position)
+            if self._folder.write_image_list(self._job.id, self._index, data) != data:
+                raise Overtaken
+            self._store.planned(self._job.id, self._index, len(shard.images))
+            self._index += 1
+            self._after = shard.position
+            self._keeper.moved()
+
+    def _watched(self, pages: Iterator[Page]) -> Iterator[Page]:
+        for page in pages:
+            self._keeper.moved()
+            yield page
+            add_counts(self._skipped, page.skipped)
+
+    def _size_of(self, head: Page) -> SizeOf:
+        model = self._request.model
+        cap = largest_shard(self._store.seconds_an_image(model))
+        if not head.last or self._after:
+            return growing_size(cap)
+        return even_size(len(head.images), self._store.live_workers(model), cap)
+
+    def _selected(self) -> Iterator[Page]:
+        """The pages that are still to be cut, after all filters."""
+        request, after = self._request, self._after
+        whole = request.sample_n is not None
+        pages = self._listing(None if whole else after)
+        if request.first_n is not None:
+            done = after.images if after and not whole else 0
+            pages = first(pages, request.first_n - done)
+        return self._sampled(pages, request.sample_n) if request.sample_n else pages
+
+    def _listing(self, after: ListingPosition | None) -> Iterator[Page]:
+        images = self._context.requested_images(self._request)
+        if images is None:
+            return container_pages(self._container, self._request.prefix, after)
+        self._explicit = ExplicitList(images, self._request)
+        return self._explicit.pages(self._context.sealer, after)
+
+    def _sampled(self, pages: Iterator[Page], count: int) -> Iterator[Page]:
+        images, skipped = sample(pages, count, self._request.sample_seed, self._keeper.moved)
+        standing = {
+            image.name
+            for index in range(self._index)
+            for image in decode_image_list(self._folder.read_image_list(self._job.id, index))
+        }
+        self._skipped = {}
+        left = without(images, standing)[: count - len(standing)]
+        yield Page(images=left, marker=None, last=True, skipped=skipped)

@@ -1,0 +1,81 @@
+"""The reaper: compares what should be with what is, and repairs the difference.
+
+It runs in the main process of every control worker; a lock in Redis lets one of them work.
+"""
+
+import logging
+import threading
+import time
+
+from core.errors import Unavailable
+from workers.aggregator import settle
+from workers.context import WorkerContext
+from workers.recovery import count_outputs
+from workers.shard_output import ShardRefused
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two rounds, and between two comparisons with the storage.
+REAP_EVERY = 5.0
+_COMPARE_EVERY = 10.0
+_COUNT_EVERY = 60.0
+
+
+class Reaper:
+    """Repairs, round after round, until it is stopped."""
+
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._compared = self._counted = float("-inf")
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(REAP_EVERY):
+            try:
+                self.round()
+            except Unavailable as error:
+                logger.warning("reaper: %s", error)
+            except Exception:
+                # The reaper must outlive every surprise: nobody else would bring jobs back.
+                logger.exception("reaper: a round failed")
+
+    def round(self) -> None:
+        """Repair once, if no other reaper is at work."""
+        live = self._context.store.reap(self._context.worker)
+        if live is None:
+            return
+        now = time.monotonic()
+        if now - self._compared >= _COMPARE_EVERY:
+            self._compared = now
+            for job_id in set(self._context.folder.live_ids()) - set(live):
+                self._bring_back(job_id)
+        if now - self._counted >= _COUNT_EVERY:
+            self._counted = now
+            for job_id in live:
+                self._count(job_id)
+
+    def _count(self, job_id: str) -> None:
+        try:
+            count_outputs(self._context, job_id)
+        except ShardRefused:
+            logger.error("%s: a shard output cannot be read; the merge will refuse it", job_id)
+
+    def _bring_back(self, job_id: str) -> None:
+        """A job that our storage holds as live, and Redis does not."""
+        job = self._context.store.get(job_id)
+        try:
+            final = self._context.folder.read_final(job_id)
+        except FileNotFoundError:
+            final = None
+        if final:
+            settle(self._context, final)
+        elif job is None:
+            self._restore(job_id)
+
+    def _restore(self, job_id: str) -> None:
+        try:
+            accepted = self._context.folder.read_job(job_id)
+        except FileNotFoundError:
+            return  # its submission is still under way, or was never answered
+        if self._context.store.create(accepted):
+            # The planner finds the image lists and shard outputs that stand.
+            logger.warning("%s: brought back from our storage", job_id)

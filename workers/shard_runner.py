@@ -1,0 +1,122 @@
+"""Running one shard: claim it, put its images through the detector, write its output once."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import msgspec
+
+from core.errors import AccessRevoked, JobFolderTrouble, ModelUnavailable
+from core.failures import FailureCode, ImageFailure
+from core.image_list import ListedImage, decode_image_list
+from core.job_store import Lease
+from core.jobs import JobRequest
+from core.lua_scripts import MAX_ERRORS, MAX_LOSSES
+from core.results.format import ImageResult, failed
+from detection.images import DecodeOptions
+from detection.pipeline import PipelineOptions, run_pipeline
+from workers.context import WorkerContext
+from workers.lease_keeper import LeaseEnded, LeaseKeeper
+from workers.shard_output import encode_output, file_name, tally_of
+from workers.waits import wait_before_retry
+
+logger = logging.getLogger(__name__)
+
+#: Seconds before a shard is offered again that was given back for a fault of ours.
+_OUR_FAULT_WAIT = 30.0
+
+
+def run_shard(context: WorkerContext, job_id: str, index: int) -> None:
+    """Run a shard whose turn it is. Does nothing when another worker does, or nobody need."""
+    lease = context.store.claim(job_id, index, context.worker, exclusive=True)
+    if lease is None:
+        return
+    try:
+        with LeaseKeeper(context.store, lease, stall_after=context.settings.stall_after) as keeper:
+            _run(context, index, keeper)
+    except AccessRevoked as error:
+        context.close_job(job_id)
+        context.store.pause(job_id, f"{error.code}: {error}")
+        context.store.release(lease)
+    except (ModelUnavailable, JobFolderTrouble):
+        # Not the shard's fault: no weights on this machine, or our own storage is away or full.
+        context.store.release(lease, _OUR_FAULT_WAIT)
+        raise
+    except LeaseEnded:
+        logger.info("%s shard %d: no longer ours", job_id, index)
+        context.store.release(lease)
+    except Exception:
+        context.close_job(job_id)
+        context.store.fail(lease, wait_before_retry(lease.errors))
+        raise
+
+
+def _run(context: WorkerContext, index: int, keeper: LeaseKeeper) -> None:
+    job_id = keeper.lease.job_id
+    started = None
+    try:
+        # A worker may have died between writing the output and saying so.
+        output = context.folder.read_shard_output(job_id, index)
+    except FileNotFoundError:
+        images = decode_image_list(context.folder.read_image_list(job_id, index))
+        if _out_of_attempts(keeper.lease):
+            job = context.folder.read_job(job_id)
+            results = _give_up(images, job.request)
+        else:
+            results, started = _detect(context, images, keeper)
+        output = encode_output(results)
+        output = context.folder.write_shard_output(job_id, index, output)
+    seconds = time.monotonic() - started if started else 0
+    context.store.done(job_id, index, tally_of(output), seconds)
+
+
+def _out_of_attempts(lease: Lease) -> bool:
+    return lease.errors >= MAX_ERRORS or lease.losses >= MAX_LOSSES
+
+
+def _give_up(images: list[ListedImage], request: JobRequest) -> list[ImageResult]:
+    failure = ImageFailure(FailureCode.OUT_OF_ATTEMPTS)
+    return [
+        failed(file_name(image, request.strip_prefix), failure, meta=image.meta) for image in images
+    ]
+
+
+def _detect(
+    context: WorkerContext, images: list[ListedImage], keeper: LeaseKeeper
+) -> tuple[list[ImageResult], float]:
+    """The results of a shard's images, in order, and when the work on them began."""
+    job, container = context.open_job(keeper.lease.job_id)
+    with keeper.loading():
+        detector = context.detector(job.request.model)
+    started = time.monotonic()
+    options = pipeline_options(job.request)
+    # Closed at once, so that its threads end when the lease does.
+    with closing(run_pipeline(images, container.read, detector, options)) as results:
+        return list(_named(results, images, job.request.strip_prefix, keeper)), started
+
+
+def _named(
+    results: Iterator[ImageResult],
+    images: list[ListedImage],
+    strip_prefix: str,
+    keeper: LeaseKeeper,
+) -> Iterator[ImageResult]:
+    for result, image in zip(results, images, strict=True):
+        keeper.moved()
+        if strip_prefix:
+            yield msgspec.structs.replace(result, file=file_name(image, strip_prefix))
+        else:
+            yield result
+
+
+def pipeline_options(request: JobRequest) -> PipelineOptions:
+    """How the pipeline is to work for a job."""
+    return PipelineOptions(
+        threshold=request.detection_threshold,
+        decode=DecodeOptions(
+            truncated_images=request.truncated_images,
+            preprocessing=request.preprocessing,
+            gps="gps" in request.include,
+        ),
+    )

@@ -1,0 +1,42 @@
+"""The Celery tasks: ids in, nothing out, safe to run twice."""
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from celery import shared_task
+
+from core.queue import TASKS
+from workers.aggregator import merge_job
+from workers.context import WorkerContext
+from workers.planner import plan_job
+from workers.shard_runner import run_shard
+
+logger = logging.getLogger(__name__)
+
+Work = Callable[..., None]
+
+_WORK: dict[str, Work] = {"plan_job": plan_job, "run_shard": run_shard, "merge_job": merge_job}
+
+
+def define_tasks(make_context: Callable[[], WorkerContext]) -> None:
+    """Define the tasks for every Celery app of this process.
+
+    The context is made when the first task runs: in the child process that runs it.
+    """
+    context: Callable[[], WorkerContext] = cache(make_context)
+    for name, work in _WORK.items():
+        shared_task(name=TASKS[name])(_task(name, work, context))
+
+
+def _task(name: str, work: Work, context: Callable[[], WorkerContext]) -> Work:
+    def run(*arguments: Any) -> None:
+        try:
+            work(context(), *arguments)
+        except Exception:
+            # What failed was written down in the job store, and is tried again by its word.
+            logger.exception("%s %s failed", name, " ".join(map(str, arguments)))
+
+    run.__name__ = name
+    return run
