@@ -14,6 +14,10 @@ class RestingDetector:
     def categories(self) -> Mapping[str, str]:
         return DEMO.categories
 
+    @property
+    def batch_size(self) -> int:
+        return 1
+
     def warm_up(self) -> None:
         """There is nothing to warm."""
 

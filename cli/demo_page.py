@@ -6,10 +6,10 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from detection.render import draw
 from PIL import Image
 
 from cli.demo_findings import Finding
+from detection.render import draw
 
 #: Pixels of the longer side of a picture on the page.
 PICTURE_SIDE = 800

@@ -24,6 +24,10 @@ class Detector(Protocol):
     def categories(self) -> Mapping[str, str]:
         """Category id to name, for all ids that `detect` may return."""
 
+    @property
+    def batch_size(self) -> int:
+        """Images that one call should have, where so many of one size are at hand."""
+
     def warm_up(self) -> None:
         """Run one small batch, so that a broken model shows before work is taken."""
 

@@ -16,6 +16,9 @@ _INPUT = "image_tensor:0"
 # Source: the TensorFlow Object Detection API, `exporter.py`, which wrote MegaDetector's graphs.
 _OUTPUTS = ("detection_boxes:0", "detection_scores:0", "detection_classes:0", "num_detections:0")
 _WARM_UP_SIDE = 64
+# On a CPU two threads with an image each beat one with a batch (benchmarks/pipeline.py); a GPU is
+# filled by the batch that the 2019 service used. Not measured on a GPU.
+_CPU_BATCH, _GPU_BATCH = 1, 8
 
 
 class TensorFlowDetector:
@@ -25,10 +28,15 @@ class TensorFlowDetector:
         """Load `weights`, a `.pb` file. Raises ModelUnavailable when it is no such graph."""
         self._categories = dict(categories)
         self._run = _load(weights)
+        self._batch_size = _GPU_BATCH if _sees_gpu() else _CPU_BATCH
 
     @property
     def categories(self) -> Mapping[str, str]:
         return self._categories
+
+    @property
+    def batch_size(self) -> int:
+        return self._batch_size
 
     def warm_up(self) -> None:
         self.detect([np.full((_WARM_UP_SIDE, _WARM_UP_SIDE, 3), 127, np.uint8)])
@@ -85,6 +93,10 @@ def _session_config(tf: Any) -> Any:
     # Take GPU memory as it is needed: several processes may share one GPU.
     config.gpu_options.allow_growth = True
     return config
+
+
+def _sees_gpu() -> bool:
+    return bool(_tensorflow().config.list_physical_devices("GPU"))
 
 
 def _tensorflow() -> Any:

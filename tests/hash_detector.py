@@ -18,6 +18,10 @@ class HashDetector:
     def categories(self) -> Mapping[str, str]:
         return DEMO.categories
 
+    @property
+    def batch_size(self) -> int:
+        return 1
+
     def warm_up(self) -> None:
         """There is nothing to warm."""
 

@@ -15,13 +15,11 @@ from core.errors import (
     InvalidRequest,
     JobFolderTrouble,
     MegaBatchError,
-    StorageTrouble,
 )
 from core.image_list import ListingPosition, decode_image_list, encode_image_list
 from core.job_folder import Plan
 from core.job_store import Lease
 from core.jobs import AcceptedJob
-from core.lua_scripts import MAX_ERRORS
 from workers.context import WorkerContext
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
 from workers.recovery import count_outputs
@@ -37,6 +35,9 @@ from workers.shard_cutting import (
 from workers.waits import wait_before_retry
 
 logger = logging.getLogger(__name__)
+
+#: Listing is tried so often, over more than an hour, before the job ends without the rest.
+MAX_LISTING_ERRORS = 20
 
 
 class Overtaken(MegaBatchError):
@@ -56,25 +57,23 @@ def plan_job(context: WorkerContext, job_id: str) -> None:
         context.store.release(lease)
     except (ContainerError, InvalidRequest) as error:
         context.store.abort(job_id, f"{error.code}: {error}")
-    except StorageTrouble as error:
-        _try_again(context, lease, error)
     except (LeaseEnded, Overtaken, JobFolderTrouble) as error:
         # Nothing of this is the container's fault, so nothing is counted.
         logger.warning("%s plan: %s", job_id, error)
         context.store.release(lease)
-    except Exception:
-        context.store.fail(lease, wait_before_retry(lease.errors))
+    except Exception as error:
+        _try_again(context, lease, error)
         raise
     else:
         context.store.release(lease)
 
 
-def _try_again(context: WorkerContext, lease: Lease, error: StorageTrouble) -> None:
-    if lease.errors + 1 >= MAX_ERRORS:
-        context.store.abort(lease.job_id, f"listing_failed: {error}")
-    else:
-        logger.warning("%s: listing will be tried again: %s", lease.job_id, error)
+def _try_again(context: WorkerContext, lease: Lease, error: Exception) -> None:
+    if lease.errors + 1 < MAX_LISTING_ERRORS:
         context.store.fail(lease, wait_before_retry(lease.errors))
+        return
+    what = error if isinstance(error, MegaBatchError) else type(error).__name__
+    context.store.abort(lease.job_id, f"listing_failed: {what}")
 
 
 def _plan(context: WorkerContext, job_id: str, keeper: LeaseKeeper) -> None:

@@ -14,6 +14,7 @@ from core.job_store import Lease
 from core.jobs import JobRequest
 from core.lua_scripts import MAX_ERRORS, MAX_LOSSES
 from core.results.format import ImageResult, failed
+from detection.detector import Detector
 from detection.images import DecodeOptions
 from detection.pipeline import PipelineOptions, run_pipeline
 from workers.context import WorkerContext
@@ -90,7 +91,7 @@ def _detect(
     with keeper.loading():
         detector = context.detector(job.request.model)
     started = time.monotonic()
-    options = pipeline_options(job.request)
+    options = pipeline_options(job.request, detector)
     # Closed at once, so that its threads end when the lease does.
     with closing(run_pipeline(images, container.read, detector, options)) as results:
         return list(_named(results, images, job.request.strip_prefix, keeper)), started
@@ -110,10 +111,11 @@ def _named(
             yield result
 
 
-def pipeline_options(request: JobRequest) -> PipelineOptions:
+def pipeline_options(request: JobRequest, detector: Detector) -> PipelineOptions:
     """How the pipeline is to work for a job."""
     return PipelineOptions(
         threshold=request.detection_threshold,
+        max_batch=detector.batch_size,
         decode=DecodeOptions(
             truncated_images=request.truncated_images,
             preprocessing=request.preprocessing,

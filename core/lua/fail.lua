@@ -8,5 +8,8 @@ drop_lease(id, unit)
 redis.call('HINCRBY', key(id, 'errors'), unit, 1)
 if is_shard(unit) then
   make_ready(id, unit, now + wait)
+else
+  -- The reaper sends it again some time after it was last sent.
+  set(id, 'sent_' .. unit .. '_job', now + wait)
 end
 return changed(id, true)

@@ -578,3 +578,20 @@ def test_redis_away_is_unavailable() -> None:
 def test_lease_tokens_differ(running: JobStore) -> None:
     one, two = running.claim(J, 0, "w"), running.claim(J, 1, "w")
     assert one and two and one.token != two.token
+
+
+def test_plan_that_failed_is_sent_again_after_its_wait(
+    store: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    store.create(accepted_job(J))
+    lease = store.claim(J, "plan", "control")
+    assert lease and store.fail(lease, wait_seconds=100)
+    outbox.take()
+    client.hincrby(f"{PREFIX}job:{J}", "sent_plan_job", -99_000)
+    store.reap("r")
+    assert outbox.take() == []
+    client.hincrby(f"{PREFIX}job:{J}", "sent_plan_job", -40_000)
+    store.reap("r")
+    assert outbox.take() == [Message("plan_job", J)]
+    again = store.claim(J, "plan", "control")
+    assert again and again.errors == 1

@@ -13,7 +13,7 @@ from core.job_folder import JobFolder
 from core.jobs import JobStatus, RequestedImage
 from core.messages import Message
 from tests.unit.workers.conftest import Bench, J
-from workers.planner import plan_job
+from workers.planner import MAX_LISTING_ERRORS, plan_job
 
 
 def listed(bench: Bench) -> list[str]:
@@ -215,9 +215,11 @@ def test_listing_that_fails_for_good_aborts(bench: Bench, monkeypatch: pytest.Mo
     bench.add(*names(40))
     bench.accept()
     with monkeypatch.context() as patch:
-        for _ in range(5):
+        for _ in range(MAX_LISTING_ERRORS):
+            assert status(bench) is JobStatus.QUEUED
             fail_after(patch, 1, StorageTrouble("the container is away"), False)
-            plan_job(bench.context, J)
+            with pytest.raises(StorageTrouble):
+                plan_job(bench.context, J)
     job = bench.store.get(J)
     assert job and job.reason == "listing_failed: the container is away"
 
