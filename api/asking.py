@@ -75,7 +75,7 @@ def _read_images(body: JobBody) -> list[RequestedImage] | None:
     if body.images is None:
         return None
     try:
-        return parse_image_list(msgspec.json.encode(body.images))
+        return list(parse_image_list(msgspec.json.encode(body.images)))
     except RecursionError:
         raise UnreadableBody("The body is nested too deeply.") from None
 

@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from api.problems import FieldError, InvalidFields
 
-# A hostile body may be wrong in a great many places.
-_MOST_ERRORS = 20
+# Of a name that the body made up.
 _MOST_LETTERS = 64
 
 _TEXTS = {
@@ -36,7 +35,7 @@ _TEXTS = {
 
 def refuse_fields(error: ValidationError) -> NoReturn:
     """Raises InvalidFields."""
-    found = error.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
+    found = error.errors(include_url=False, include_input=False)
     raise InvalidFields(tuple(_field_error(item, error.title) for item in found)) from None
 
 

@@ -7,6 +7,7 @@ from core.catalog import find_model
 from core.config import read_settings
 from core.errors import MegaBatchError
 from core.messages import CONTROL_QUEUE, detection_queue
+from core.storage import open_job_folder
 from detection.weights import verified_weights
 
 #: Planning and merging wait for storage more than they compute.
@@ -15,24 +16,26 @@ _CONTROL_PROCESSES = 4
 
 def main() -> None:
     arguments = _parser().parse_args()
-    if arguments.kind == "control":
-        queue, processes = CONTROL_QUEUE, _CONTROL_PROCESSES
-    else:
-        # One child, one detector: a GPU, or all cores, belong to it alone.
-        queue, processes = detection_queue(arguments.model), 1
-        _check_weights(arguments.model)
-    from workers.app import app
-
-    app.worker_main(worker_arguments(queue, processes))
-
-
-def _check_weights(name: str) -> None:
-    """Leave with a clear message, before any work is taken, where a shard could not be run."""
-    settings = read_settings(os.environ)
+    model = arguments.model if arguments.kind == "detection" else None
     try:
-        verified_weights(find_model(name), settings.model_folder)
+        _check_setup(model)
     except MegaBatchError as error:
         raise SystemExit(f"The worker cannot start: {error}") from error
+    from workers.app import app
+
+    if model is None:
+        app.worker_main(worker_arguments(CONTROL_QUEUE, _CONTROL_PROCESSES))
+    else:
+        # One child, one detector: a GPU, or all cores, belong to it alone.
+        app.worker_main(worker_arguments(detection_queue(model), processes=1))
+
+
+def _check_setup(model: str | None) -> None:
+    """Find out, before any work is taken, what would make all of it fail."""
+    settings = read_settings(os.environ)
+    open_job_folder(settings)
+    if model is not None:
+        verified_weights(find_model(model), settings.model_folder)
 
 
 def worker_arguments(queue: str, processes: int) -> list[str]:

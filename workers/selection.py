@@ -1,6 +1,5 @@
 """Which images a job is about, page by page: list, then prefix, then `first_n`, then `sample_n`."""
 
-import hashlib
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
@@ -55,7 +54,7 @@ class ExplicitList:
 
     def pages(self, sealer: Sealer, after: ListingPosition | None) -> Iterator[Page]:
         """Pages of 5000, in the list's own order. A page's marker is its place in the list."""
-        seen: set[bytes] = set()
+        seen: set[str] = set()
         start = int(after.page or 0) if after else 0
         skip = after is not None
         for offset in range(0, max(1, len(self._images)), _PAGE):
@@ -68,18 +67,16 @@ class ExplicitList:
             yield Page(images=kept, marker=str(offset), last=offset + _PAGE >= len(self._images))
 
     def _taken(
-        self, images: Iterable[RequestedImage], seen: set[bytes], sealer: Sealer
+        self, images: Iterable[RequestedImage], seen: set[str], sealer: Sealer
     ) -> Iterator[ListedImage]:
         for image in images:
             listed = self._listed(image, sealer)
             if not listed.name.startswith(self._prefix):
                 continue
-            # 16 bytes stand for a name of any length: a million of them take a hundred megabytes.
-            mark = hashlib.blake2b(listed.name.encode(), digest_size=16).digest()
-            if mark in seen:
+            if listed.name in seen:
                 self.duplicates += 1
                 continue
-            seen.add(mark)
+            seen.add(listed.name)
             yield listed
 
     def _listed(self, image: RequestedImage, sealer: Sealer) -> ListedImage:

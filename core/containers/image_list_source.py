@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 
@@ -33,7 +33,7 @@ _WHY_NOT = {
 
 def fetch_image_list(
     url: str, guard: Guard, *, patience: Patience | None = None
-) -> list[RequestedImage]:
+) -> Sequence[RequestedImage]:
     """The list at this URL. Raises InvalidRequest, UrlNotAllowed or StorageTrouble."""
     reader = HttpReader(guard, patience=patience, max_bytes=MAX_LIST_BYTES)
     try:
@@ -53,7 +53,27 @@ def fetch_image_list(
     return parse_image_list(answer, pointer=_POINTER)
 
 
-def parse_image_list(data: bytes, pointer: str = "/images") -> list[RequestedImage]:
+class RequestedImages(Sequence[RequestedImage]):
+    """The entries of a list, made when they are looked at: a million take 100 MB, not 200."""
+
+    def __init__(self, entries: list[Any]) -> None:
+        """`entries` are names, or pairs of a name and a text."""
+        self._entries = entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @overload
+    def __getitem__(self, index: int) -> RequestedImage: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[RequestedImage]: ...
+    def __getitem__(self, index: int | slice) -> RequestedImage | list[RequestedImage]:
+        if isinstance(index, slice):
+            return [_requested(entry) for entry in self._entries[index]]
+        return _requested(self._entries[index])
+
+
+def parse_image_list(data: bytes, pointer: str = "/images") -> Sequence[RequestedImage]:
     """The images of a list in JSON, in its order; an empty list is one too.
 
     Raises InvalidRequest that tells what was found and which shape is wanted.
@@ -65,7 +85,9 @@ def parse_image_list(data: bytes, pointer: str = "/images") -> list[RequestedIma
     if not isinstance(entries, list):
         raise _wrong(_not_a_list(entries), pointer)
     pairs = bool(entries) and isinstance(entries[0], list)
-    return [_entry(entry, f"{pointer}/{index}", pairs) for index, entry in enumerate(entries)]
+    for index, entry in enumerate(entries):
+        _check_entry(entry, pairs, f"{pointer}/{index}")
+    return RequestedImages(entries)
 
 
 def find_duplicates(images: Sequence[RequestedImage]) -> list[str]:
@@ -73,16 +95,15 @@ def find_duplicates(images: Sequence[RequestedImage]) -> list[str]:
     return [name for name, times in Counter(image.name for image in images).items() if times > 1]
 
 
-def _entry(entry: Any, pointer: str, pairs: bool) -> RequestedImage:
-    if isinstance(entry, str) and not pairs:
-        image = RequestedImage(entry)
-    elif pairs and _is_pair(entry):
-        image = RequestedImage(entry[0], entry[1])
-    else:
+def _requested(entry: Any) -> RequestedImage:
+    return RequestedImage(entry) if isinstance(entry, str) else RequestedImage(*entry)
+
+
+def _check_entry(entry: Any, pairs: bool, pointer: str) -> None:
+    if not (_is_pair(entry) if pairs else isinstance(entry, str)):
         raise _wrong(_odd_entry(entry, pairs), pointer)
-    if not image.name:
+    if not (entry[0] if pairs else entry):
         raise _wrong("An entry has an empty name", pointer)
-    return image
 
 
 def _is_pair(entry: Any) -> bool:

@@ -83,6 +83,23 @@ def test_redis_is_wiped(
     ends_well_after_restoring(system, job_id, pictures)
 
 
+def test_everything_is_started_before_redis(
+    system: System, pictures: Pictures, redis_server: RedisServer
+) -> None:
+    pictures.add(IMAGES)
+    redis_server.kill()
+    try:
+        system.start_control()
+        system.start_hash_worker("one")
+        system.start("api", "api", "--host", "127.0.0.1", "--port", str(system.port))
+        system.wait_until(lambda: system.refusal("GET", "/readyz") == 503, "the API says so")
+        assert system.refusal("POST", "/v1/jobs", {"container_url": str(pictures.folder)}) == 503
+    finally:
+        redis_server.start()
+    system.wait_until(lambda: system.refusal("GET", "/readyz") is None, "the API is ready")
+    ends_well(system, system.submit(container_url=str(pictures.folder)), pictures)
+
+
 def ends_well_after_restoring(system: System, job_id: str, pictures: Pictures) -> None:
     def known_again() -> bool:
         try:

@@ -11,7 +11,7 @@ URL = "https://account.blob.core.windows.net/c/a.jpg"
 
 
 def test_one_image_under_two_signatures_is_a_duplicate() -> None:
-    body = JobBody(images=[f"{URL}?sig=CANARY1", f"{URL}?sig=CANARY2"])
+    body = JobBody.model_validate({"images": [f"{URL}?sig=CANARY1", f"{URL}?sig=CANARY2"]})
     with pytest.raises(InvalidFields) as refused:
         build_request(body, "demo")
     [error] = refused.value.errors
@@ -20,13 +20,13 @@ def test_one_image_under_two_signatures_is_a_duplicate() -> None:
 
 
 def test_urls_keep_their_secrets_for_the_planner() -> None:
-    request = build_request(JobBody(images=[[f"{URL}?sig=x", "north"]]), "demo")
+    request = build_request(JobBody.model_validate({"images": [[f"{URL}?sig=x", "north"]]}), "demo")
     assert request.images == (RequestedImage(f"{URL}?sig=x", "north"),)
 
 
 def test_malformed_urls_are_compared_as_they_are() -> None:
     with pytest.raises(InvalidFields) as refused:
-        build_request(JobBody(images=["https://[x", "https://[x"]), "demo")
+        build_request(JobBody.model_validate({"images": ["https://[x", "https://[x"]}), "demo")
     assert refused.value.errors[0].pointer == "/images"
 
 
@@ -35,9 +35,9 @@ def test_an_entry_of_any_depth_is_refused() -> None:
     for _ in range(50_000):
         deep = [deep]
     with pytest.raises(UnreadableBody):
-        build_request(JobBody(images=deep), "demo")
+        build_request(JobBody.model_validate({"images": deep}), "demo")
 
 
 def test_a_threshold_of_the_models_own_is_filled_in() -> None:
-    request = build_request(JobBody(container_url="/x"), "megadetector-v3")
+    request = build_request(JobBody.model_validate({"container_url": "/x"}), "megadetector-v3")
     assert (request.model, request.detection_threshold) == ("megadetector-v3", 0.1)

@@ -25,7 +25,7 @@ from tests.unit.core.containers.scripted_server import Reply, serving
     ],
 )
 def test_lists(data: bytes, images: list[tuple[str, str | None]]) -> None:
-    assert parse_image_list(data) == [RequestedImage(*image) for image in images]
+    assert list(parse_image_list(data)) == [RequestedImage(*image) for image in images]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_find_duplicates() -> None:
 def test_a_list_is_fetched(guard: Guard, hasty: Patience) -> None:
     with serving(Reply(503), Reply(body=b'["a.jpg"]')) as server:
         images = fetch_image_list(f"{server.url}/list.json?sig=x", guard, patience=hasty)
-    assert images == [RequestedImage("a.jpg")]
+    assert list(images) == [RequestedImage("a.jpg")]
 
 
 @pytest.mark.parametrize(
