@@ -23,6 +23,9 @@ from core.secrets import Sealer, redact
 
 T = TypeVar("T")
 
+#: Bytes of a results file that are read at a time.
+_PIECE = 4 * 1024 * 1024
+
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -65,8 +68,9 @@ class JobFolder:
 
     def accept(self, job: AcceptedJob) -> None:
         """Write `live/{id}`, then `job.json`: from then on the job will be done."""
+        record = encode_job(job, self._sealer)
         self._create(f"live/{job.id}", b"")
-        self._create(f"jobs/{job.id}/job.json", encode_job(job, self._sealer))
+        self._create(f"jobs/{job.id}/job.json", record)
 
     def read_job(self, job_id: str) -> AcceptedJob:
         """The job with its secrets opened. Raises FileNotFoundError."""
@@ -142,8 +146,16 @@ class JobFolder:
     def results_chunks(self, path: str) -> tuple[int, Iterator[bytes]]:
         """Size in bytes of a results file, and its content piece by piece."""
         with _translated("read the results file"):
-            answer = obstore.get(self._store, path)
-            return answer.meta["size"], (bytes(chunk) for chunk in answer.stream())
+            size: int = obstore.head(self._store, path)["size"]
+        return size, self._pieces(path, size)
+
+    def _pieces(self, path: str, size: int) -> Iterator[bytes]:
+        # Each piece is a request of its own: the storage's time limit then holds for a piece, and
+        # not for the whole file, which a slow reader may take an hour to download.
+        for start in range(0, size, _PIECE):
+            with _translated("read the results file"):
+                end = min(start + _PIECE, size)
+                yield bytes(obstore.get_range(self._store, path, start=start, end=end))
 
     def discard_results(self, job_id: str, but: str | None) -> None:
         """Delete what merges have left that did not win."""

@@ -231,11 +231,14 @@ class JobStore:
             for job_id, fields, failures, leases in zip(ids, rows, rows, rows, strict=True)
             if fields
         ]
-        return [self._with_workers(job) for job in views]
-
-    def _with_workers(self, job: Job) -> Job:
-        waiting = not job.terminal and self.live_workers(job.model) == 0
-        return msgspec.structs.replace(job, waiting_for_workers=waiting)
+        models = {job.model for job in views if not job.terminal}
+        unserved = {model for model in models if self.live_workers(model) == 0}
+        return [
+            msgspec.structs.replace(
+                job, waiting_for_workers=not job.terminal and job.model in unserved
+            )
+            for job in views
+        ]
 
     def _execute(self, pipe: Any) -> list[Any]:
         try:

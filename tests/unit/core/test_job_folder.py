@@ -195,3 +195,13 @@ def test_full_disk_is_trouble_and_leaves_nothing_half_written(settings: Settings
     assert folder.write_shard_output(J, 0, b"whole\n") == b"whole\n"
     with pytest.raises(FileNotFoundError):
         folder.results_chunks(folder.results_path(J, "token"))
+
+
+def test_long_results_come_in_pieces_and_whole(folder: JobFolder) -> None:
+    path = folder.results_path(J, "token")
+    content = bytes(range(256)) * 40_000
+    with folder.results_writer(path) as writer:
+        writer.write(content)
+    size, chunks = folder.results_chunks(path)
+    pieces = list(chunks)
+    assert len(pieces) > 1 and b"".join(pieces) == content and size == len(content)

@@ -1,6 +1,6 @@
 """The job store on a real server: every script, its refusals, and what follows from it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 import redis
@@ -11,21 +11,10 @@ from core.jobs import JobStatus, Progress
 from core.lua_scripts import LEASE_MS
 from core.messages import Message
 from tests.factories import accepted_job, final_record
+from tests.outbox import Outbox
 
 J = "a" * 32
 K = "b" * 32
-
-
-class Outbox(list[Message]):
-    """Keeps what would go to the broker."""
-
-    def __call__(self, messages: Sequence[Message]) -> None:
-        self.extend(messages)
-
-    def take(self) -> list[Message]:
-        taken = list(self)
-        self.clear()
-        return taken
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """One worker's context in this process, on a real Redis and a real local storage."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,24 +8,12 @@ import redis
 from core.config import Settings
 from core.job_folder import JobFolder
 from core.job_store import JobStore
-from core.messages import Message
 from tests.factories import accepted_job
 from tests.hash_worker_context import hash_context
+from tests.outbox import Outbox
 from workers.context import WorkerContext
 
 J = "a" * 32
-
-
-class Outbox(list[Message]):
-    """Keeps what would go to the broker."""
-
-    def __call__(self, messages: Sequence[Message]) -> None:
-        self.extend(messages)
-
-    def take(self) -> list[Message]:
-        taken = list(self)
-        self.clear()
-        return taken
 
 
 class Bench:
