@@ -20,7 +20,7 @@ from benchmarks._service import (
 )
 from tests.fixtures.system import System
 
-_WORKER = ("celery", "-A", "benchmarks.idle_worker", "worker", "--concurrency=1")
+_WORKER = ("celery", "-A", "benchmarks._idle_worker", "worker", "--concurrency=1")
 _QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 

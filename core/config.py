@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_model: str = "megadetector-v3"
     #: Where model weights lie on disk.
     model_folder: Path = Path("~/.cache/megabatch/models").expanduser()
-    #: How long a job and its results are kept after submission, days.
+    #: Days from a job's submission to its `expires_at`; nothing is deleted before.
     retention_days: int = 180
     #: How long a shard may show no progress before its worker process gives up, seconds.
     stall_after: int = 180

@@ -16,14 +16,19 @@ from core.errors import (
     JobFolderTrouble,
     MegaBatchError,
 )
-from core.image_list import ListingPosition, decode_image_list, encode_image_list
+from core.image_list import (
+    ListingPosition,
+    decode_header,
+    decode_image_list,
+    encode_image_list,
+)
 from core.job_folder import Plan
 from core.job_store import Lease
 from core.jobs import AcceptedJob
 from workers.context import WorkerContext
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
 from workers.recovery import count_outputs
-from workers.selection import ExplicitList, container_pages, first, sample, without
+from workers.selection import ExplicitList, beyond, first, sample, without
 from workers.shard_cutting import (
     SizeOf,
     add_counts,
@@ -170,18 +175,30 @@ class _Planning:
         """The pages that are still to be cut, after all filters."""
         request, after = self._request, self._after
         whole = request.sample_n is not None
-        pages = self._listing(None if whole else after)
+        pages = self._listing(after.page if after and not whole else None)
+        if after and not whole:
+            pages = beyond(pages, self._names_from(after.page))
         if request.first_n is not None:
             done = after.images if after and not whole else 0
             pages = first(pages, request.first_n - done)
         return self._sampled(pages, request.sample_n) if request.sample_n else pages
 
-    def _listing(self, after: ListingPosition | None) -> Iterator[Page]:
+    def _listing(self, marker: str | None) -> Iterator[Page]:
         images = self._context.requested_images(self._request)
         if images is None:
-            return container_pages(self._container, self._request.prefix, after)
+            return self._container.pages(self._request.prefix, marker)
         self._explicit = ExplicitList(images, self._request)
-        return self._explicit.pages(self._context.sealer, after)
+        return self._explicit.pages(self._context.sealer, marker)
+
+    def _names_from(self, page: str | None) -> set[str]:
+        """The names in the image lists that end on this page."""
+        names: set[str] = set()
+        for index in reversed(range(self._index)):
+            data = self._folder.read_image_list(self._job.id, index)
+            if decode_header(data).position.page != page:
+                break
+            names.update(image.name for image in decode_image_list(data))
+        return names
 
     def _sampled(self, pages: Iterator[Page], count: int) -> Iterator[Page]:
         images, skipped = sample(pages, count, self._request.sample_seed, self._keeper.moved)

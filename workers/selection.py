@@ -3,36 +3,26 @@
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from core.containers.listing import Container, Page
+import msgspec
+
+from core.containers.listing import Page
 from core.containers.url_list import list_url
 from core.errors import InvalidRequest
-from core.image_list import ListedImage, ListingPosition
+from core.image_list import ListedImage
 from core.jobs import JobRequest, RequestedImage
 from core.secrets import Sealer
 
 _PAGE = 5000
 
 
-def container_pages(
-    container: Container, prefix: str, after: ListingPosition | None
-) -> Iterator[Page]:
-    """The container's pages, from the image on that follows `after`."""
-    if after is None:
-        return container.pages(prefix)
-    return _beyond(container.pages(prefix, after.page), after.last)
+def beyond(pages: Iterator[Page], standing: Collection[str]) -> Iterator[Page]:
+    """The pages without the images of the first that stand in image lists already.
 
-
-def _beyond(pages: Iterator[Page], last: str) -> Iterator[Page]:
-    """The pages without the images up to `last`, which stands on the first of them."""
-    first = next(pages, None)
-    if first is None:
-        return
-    names = [image.name for image in first.images]
-    # Should that very image have been deleted since, those that sort after it are still to do.
-    start = names.index(last) + 1 if last in names else sum(name <= last for name in names)
-    yield Page(
-        images=first.images[start:], marker=first.marker, last=first.last, skipped=first.skipped
-    )
+    By name and not by place, for the container may have changed since they were listed.
+    """
+    for page in pages:
+        yield msgspec.structs.replace(page, images=without(page.images, standing))
+        break
     yield from pages
 
 
@@ -52,19 +42,15 @@ class ExplicitList:
                 pointer="/images_url",
             )
 
-    def pages(self, sealer: Sealer, after: ListingPosition | None) -> Iterator[Page]:
+    def pages(self, sealer: Sealer, marker: str | None) -> Iterator[Page]:
         """Pages of 5000, in the list's own order. A page's marker is its place in the list."""
         seen: set[str] = set()
-        start = int(after.page or 0) if after else 0
-        skip = after is not None
         for offset in range(0, max(1, len(self._images)), _PAGE):
+            # What stands before the marker is looked at too: it may be named again after it.
             kept = list(self._taken(self._images[offset : offset + _PAGE], seen, sealer))
-            if offset < start:
-                continue
-            if skip and after:
-                names = [image.name for image in kept]
-                kept, skip = kept[names.index(after.last) + 1 :], False
-            yield Page(images=kept, marker=str(offset), last=offset + _PAGE >= len(self._images))
+            if offset >= int(marker or 0):
+                last = offset + _PAGE >= len(self._images)
+                yield Page(images=kept, marker=str(offset), last=last)
 
     def _taken(
         self, images: Iterable[RequestedImage], seen: set[str], sealer: Sealer

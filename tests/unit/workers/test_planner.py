@@ -277,3 +277,23 @@ def test_secret_of_the_container_is_sealed_in_job_json(bench: Bench) -> None:
     assert len(stored) == 1 and b"CANARY" not in stored[0]
     assert json.loads(stored[0])["job"]["request"]["container_url"].endswith("/c")
     assert bench.folder.read_job(J).request.container_url == url
+
+
+def test_container_that_changed_while_no_planner_lived_is_listed_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # These sort one way as whole names, and another way folder by folder.
+    bench.add(*(f"{folder}/{name}" for folder in ("a", "a-b", "a b") for name in names(30)))
+    bench.accept()
+    with monkeypatch.context() as patch:
+        fail_after(patch, 4, SystemExit(), False)
+        with contextlib.suppress(SystemExit):
+            plan_job(bench.context, J)
+    before = listed(bench)
+    (bench.pictures / before[-1]).unlink()
+    bench.add("a/0000a.jpg", "a-b/0000a.jpg", "z.jpg")
+    plan_after_crash(bench)
+    after = listed(bench)
+    assert after[: len(before)] == before and len(after) == len(set(after))
+    there = {str(path.relative_to(bench.pictures)) for path in bench.pictures.rglob("*.jpg")}
+    assert set(after) == there | {before[-1]}

@@ -1,6 +1,6 @@
 """Workers that orchestrate and do nothing else: a container of empty names, a detector that rests.
 
-Started by `celery -A benchmarks.idle_worker worker`; see `benchmarks/orchestration.py`.
+Started by `celery -A benchmarks._idle_worker worker`; see `benchmarks/orchestration.py`.
 """
 
 import os
