@@ -12,8 +12,8 @@ _COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#
 _TEXT_COLOUR = "black"
 
 # Shares of the picture's shorter side, and the least that can still be seen, pixels.
-_LINE_SHARE, _LEAST_LINE = 1 / 250, 2
-_TEXT_SHARE, _LEAST_TEXT = 1 / 40, 11
+_LINE_SHARE, _LEAST_LINE = 1 / 160, 2
+_TEXT_SHARE, _LEAST_TEXT = 1 / 24, 14
 # Space around a label's text, as a share of its height.
 _PADDING_SHARE = 1 / 5
 
