@@ -132,12 +132,12 @@ class Azurite:
             self.process.wait(10)
 
 
-def start() -> Azurite:
-    """Start Azurite on a free port, in memory, and wait until it answers."""
+def start(port: int | None = None) -> Azurite:
+    """Start Azurite on this port, or on a free one, in memory, and wait until it answers."""
     node = shutil.which("node")
     if node is None:
         raise RuntimeError("The tests need Node, which is not installed here.")
-    port = _free_port()
+    port = port or _free_port()
     # Without --disableTelemetry it reports to its makers.
     options = ["--disableTelemetry", "--skipApiVersionCheck", "--inMemoryPersistence", "--silent"]
     address = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
