@@ -7,6 +7,7 @@ import msgspec
 from api.problems import FieldError, InvalidFields, UnreadableBody
 from api.schemas import JobBody
 from core.catalog import find_model
+from core.config import Settings
 from core.containers.image_list_source import find_duplicates, parse_image_list
 from core.jobs import JobRequest, RequestedImage
 from core.secrets import without_secrets
@@ -20,13 +21,13 @@ _MAX_NAME = 10_000
 _MAX_TEXT = 1000
 
 
-def build_request(body: JobBody, default_model: str) -> JobRequest:
+def build_request(body: JobBody, settings: Settings) -> JobRequest:
     """What is asked for, with every default filled in. Raises InvalidRequest."""
     images = _read_images(body)
     errors = (*_check_source(body), *_check_prefix(body), *_check_images(body, images or []))
     if errors:
         raise InvalidFields(errors)
-    model = find_model(body.model or default_model)
+    model = find_model(body.model or settings.default_model, settings.model_files)
     threshold = body.detection_threshold
     return JobRequest(
         container_url=body.container_url,

@@ -66,6 +66,7 @@ _STATUSES = {
     409: "the job's status does not allow this",
     413: "the body is too large",
     415: "the body is not JSON",
+    416: "the Range lies beyond the end of the file",
     422: "fields need to be corrected",
     500: "MegaBatch failed",
     503: "a part does not answer; try again",

@@ -16,8 +16,8 @@ from api.results import results_blueprint
 from api.validation import refuse_fields
 from core.catalog import find_model
 from core.config import Settings
+from core.job_folder import open_job_folder
 from core.queue import open_job_store
-from core.storage import open_job_folder
 
 # Within the three seconds that any answer may take.
 _REDIS_SECONDS = 2
@@ -31,7 +31,7 @@ class Api(OpenAPI):
 
 def create_app(settings: Settings) -> Flask:
     """The app; connects to nothing yet. Raises ConfigError or InvalidRequest for bad settings."""
-    find_model(settings.default_model)
+    find_model(settings.default_model, settings.model_files)
     store = open_job_store(settings, socket_timeout=_REDIS_SECONDS)
     # A results file may take minutes to send, which an impatient folder would cut short.
     folder, patient_folder = open_job_folder(settings, impatient=True), open_job_folder(settings)
@@ -46,9 +46,9 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
     handle_errors(app)
     add_headers(app)
-    app.register_api(jobs_blueprint(service, settings.default_model))
+    app.register_api(jobs_blueprint(service, settings))
     app.register_api(results_blueprint(service))
-    app.register_api(models_blueprint(store, settings.default_model))
+    app.register_api(models_blueprint(store, settings))
     checks = {"redis": store.ping, "storage": folder.probe}
     app.register_blueprint(health_blueprint(checks))
     app.add_url_rule("/openapi.json", "openapi", lambda: _spec(app))

@@ -2,9 +2,9 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -56,8 +56,10 @@ class Results(msgspec.Struct, frozen=True):
     """A results file on its way out."""
 
     final: FinalRecord
+    #: Bytes.
     size: int
-    pieces: Iterator[bytes]
+    #: The bytes from one position up to another.
+    pieces: Callable[[int, int], Iterator[bytes]]
 
 
 class JobService:
@@ -182,10 +184,10 @@ class JobService:
         if final.results is None:
             raise NoResults(f"The job has no results file: {final.reason or 'nothing was found'}")
         try:
-            size, pieces = self._results_folder.results_chunks(final.results)
+            size = self._results_folder.results_size(final.results)
         except FileNotFoundError as error:
             raise NoResults("The results file of this job is no longer kept.") from error
-        return Results(final, size, pieces)
+        return Results(final, size, partial(self._results_folder.results_pieces, final.results))
 
 
 def _shown(job: AcceptedJob) -> Shown:

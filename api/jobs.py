@@ -1,6 +1,6 @@
 """`/v1/jobs`: submit, show, list, cancel."""
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 from flask_openapi3 import APIBlueprint, Tag
 
 from api.asking import build_request
@@ -9,11 +9,12 @@ from api.errors import PROBLEM_RESPONSES, RETRY_AFTER
 from api.job_service import JobService, JobView
 from api.resources import JobResource, JobsPage, job_resource, job_summary, job_url
 from api.schemas import JobBody, JobPath, JobsQuery
+from core.config import Settings
 
 _TAG = Tag(name="jobs", description="One container in, one results file out.")
 
 
-def jobs_blueprint(service: JobService, default_model: str) -> APIBlueprint:
+def jobs_blueprint(service: JobService, settings: Settings) -> APIBlueprint:
     blueprint = APIBlueprint(
         "jobs", __name__, url_prefix="/v1/jobs", abp_tags=[_TAG], abp_responses=PROBLEM_RESPONSES
     )
@@ -24,7 +25,7 @@ def jobs_blueprint(service: JobService, default_model: str) -> APIBlueprint:
 
         What is cheap to check is checked at once; the images are listed after the answer.
         """
-        view = service.submit(build_request(body, default_model))
+        view = service.submit(build_request(body, settings))
         response = _answer(view, 202)
         response.headers["Location"] = job_url(view.job.id)
         return response
@@ -39,8 +40,15 @@ def jobs_blueprint(service: JobService, default_model: str) -> APIBlueprint:
 
     @blueprint.get("/<job_id>", responses={200: JobResource})
     def show(path: JobPath) -> Response:
-        """Show a job."""
-        return _answer(service.view(path.job_id), 200)
+        """Show a job.
+
+        A client that polls sends the `ETag` of the last answer as `If-None-Match`, and gets an
+        empty 304 while nothing has changed.
+        """
+        response = _answer(service.view(path.job_id), 200)
+        response.add_etag(weak=True)
+        response.make_conditional(request)
+        return response
 
     @blueprint.post("/<job_id>/cancel", responses={200: JobResource, 202: JobResource})
     def cancel(path: JobPath) -> Response:

@@ -5,13 +5,14 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from api.errors import PROBLEM_RESPONSES
 from api.resources import ModelsResource, model_resource
-from core.catalog import MODELS
+from core.catalog import known_models
+from core.config import Settings
 from core.job_store import JobStore
 
 _TAG = Tag(name="models", description="The known models, and who serves them.")
 
 
-def models_blueprint(store: JobStore, default_model: str) -> APIBlueprint:
+def models_blueprint(store: JobStore, settings: Settings) -> APIBlueprint:
     blueprint = APIBlueprint(
         "models",
         __name__,
@@ -25,9 +26,11 @@ def models_blueprint(store: JobStore, default_model: str) -> APIBlueprint:
         """List the models."""
         models = [
             model_resource(
-                model, default=model.name == default_model, workers=store.live_workers(model.name)
+                model,
+                default=model.name == settings.default_model,
+                workers=store.live_workers(model.name),
             )
-            for model in MODELS.values()
+            for model in known_models(settings.model_files).values()
         ]
         return jsonify({"data": models})
 

@@ -1,8 +1,9 @@
 """`/v1/jobs/{id}/results`: the results file of a job that has ended."""
 
-from flask import Response, request
+from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
+from api.downloads import Download, send
 from api.errors import PROBLEM_RESPONSES
 from api.job_service import JobService
 from api.schemas import JobPath
@@ -24,12 +25,15 @@ def results_blueprint(service: JobService) -> APIBlueprint:
     def download(path: JobPath) -> Response:
         """Download the results file."""
         results = service.results(path.job_id)
-        response = Response(results.pieces, mimetype="application/json")
-        response.content_length = results.size
-        response.headers["Content-Disposition"] = f'attachment; filename="{_name(results.final)}"'
-        response.set_etag(results.final.results_digest)
-        response.make_conditional(request)
-        return response
+        return send(
+            Download(
+                name=_name(results.final),
+                mimetype="application/json",
+                size=results.size,
+                digest=results.final.results_digest,
+                pieces=results.pieces,
+            )
+        )
 
     return blueprint
 

@@ -1,6 +1,7 @@
 """The known models: names, categories, thresholds, where their files come from. Data only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -26,7 +27,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     detector: str
     #: Category id to name.
     categories: Mapping[str, str]
-    #: The file's name in the model folder.
+    #: The file's name in the model folder, or the whole path of a file that lies elsewhere.
     file: str
     #: Where the file comes from, best first; empty for the demo model, which is built.
     mirrors: tuple[str, ...] = ()
@@ -94,14 +95,32 @@ MODELS: Mapping[str, Model] = {
 }
 
 
-def find_model(name: str) -> Model:
+def model_of_file(path: Path) -> Model:
+    """A frozen graph of one's own, with MegaDetector v4's categories, called by its file's stem."""
+    return Model(
+        name=path.stem,
+        version="",
+        detector=path.name,
+        categories=_CATEGORIES,
+        file=str(path),
+        licence="",
+        description="A frozen graph that this service was given as a file.",
+    )
+
+
+def known_models(files: Sequence[Path] = ()) -> dict[str, Model]:
+    """Name to model: those of the catalog, and the files that a service was given."""
+    return {**MODELS, **{path.stem: model_of_file(path) for path in files}}
+
+
+def find_model(name: str, files: Sequence[Path] = ()) -> Model:
     """The model of that name. Raises InvalidRequest naming the known ones."""
+    models = known_models(files)
     try:
-        return MODELS[name]
+        return models[name]
     except KeyError:
-        known = ", ".join(MODELS)
         raise InvalidRequest(
-            f"There is no model {name!r}. Known models: {known}.",
+            f"There is no model {name!r}. Known models: {', '.join(models)}.",
             pointer="/model",
             code="unknown_model",
         ) from None

@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_private_ranges: tuple[IpNetwork, ...] = ()
     #: The model of jobs that name none.
     default_model: str = "megadetector-v3"
+    #: Frozen graphs of one's own, which jobs may name by their files' stems.
+    model_files: tuple[Path, ...] = ()
     #: Where model weights lie on disk.
     model_folder: Path = Path("~/.cache/megabatch/models").expanduser()
     #: Days from a job's submission to its `expires_at`; nothing is deleted before.
@@ -75,6 +77,7 @@ VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("MEGABATCH_ALLOWED_HOSTS", "allowed_hosts", _words),
     ("MEGABATCH_ALLOWED_PRIVATE_RANGES", "allowed_private_ranges", _networks),
     ("MEGABATCH_DEFAULT_MODEL", "default_model", str),
+    ("MEGABATCH_MODEL_FILES", "model_files", _paths),
     ("MEGABATCH_MODEL_FOLDER", "model_folder", _path),
     ("MEGABATCH_RETENTION_DAYS", "retention_days", _positive),
     ("MEGABATCH_STALL_AFTER", "stall_after", _positive),

@@ -101,15 +101,18 @@ class JobStore:
         return bool(self._run("planned", job_id, shard_name(index), images))
 
     def listed(
-        self, job_id: str, *, shards: int, duplicates: int, skipped: Mapping[str, int]
+        self, job_id: str, *, shards: int, images: int, duplicates: int, skipped: Mapping[str, int]
     ) -> bool:
-        """Listing is over. False when not all shards are known yet."""
+        """Listing is over, and the job has just these shards. False when not all are known yet."""
         text = msgspec.json.encode(skipped).decode()
-        return bool(self._run("listed", job_id, shards, duplicates, text))
+        return bool(self._run("listed", job_id, shards, images, duplicates, text))
 
-    def abort(self, job_id: str, reason: str) -> bool:
-        """Listing broke for good: the job will end as failed, with what is finished."""
-        return bool(self._run("abort", job_id, reason))
+    def abort(self, lease: Lease, reason: str) -> bool:
+        """The work of `lease` cannot be done, ever: the job will end as failed, with what is done.
+
+        False when the lease is no longer held, for then others may have got further.
+        """
+        return bool(self._run("abort", lease.job_id, lease.unit, lease.token, reason))
 
     def cancel(self, job_id: str) -> JobStatus | None:
         """Cancel, where that is still possible. The status from before; None for no such job."""

@@ -31,6 +31,8 @@ _RULES: dict[str, object] = {
     "control_ms": 30_000,
     # A paused job that nobody resumes is cancelled after 7 days.
     "paused_ms": 7 * 24 * 3600 * 1000,
+    # So many of the oldest jobs are looked at each round, whether their time is over.
+    "forget_jobs": 20,
     # So many shards of a job may be in flight even where one worker is live.
     "smallest_window": 4,
     # The keys of a job that only a live one needs.

@@ -1,30 +1,122 @@
-"""Opening our own storage, by its URL and the storage's usual environment variables."""
+"""Our own storage: a local folder, Azure, S3 or GCS, reached through obstore by a few verbs.
 
+What must stand once is written create-only: the first writer wins, and a later one is given what
+the winner wrote. A missing file is FileNotFoundError; any other trouble is JobFolderTrouble.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from obstore.exceptions import BaseError
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from core.config import Settings
-from core.errors import ConfigError
-from core.job_folder import JobFolder
-from core.secrets import Sealer, redact
+from core.errors import ConfigError, JobFolderTrouble
+from core.secrets import redact
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
+#: Bytes of a long file that are read at a time.
+_PIECE = 4 * 1024 * 1024
 
-def open_job_folder(settings: Settings, *, impatient: bool = False) -> JobFolder:
-    """The job folders of the storage that the settings name.
+
+class Writer(Protocol):
+    """A file that becomes visible, whole, when it is closed."""
+
+    def write(self, data: bytes) -> int: ...
+    def close(self) -> None: ...
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Storage errors as ours. Credentials are cut out of their texts."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:
+        first_line = redact(str(error)).partition("\n")[0]
+        raise JobFolderTrouble(f"Our storage failed to {what}: {first_line}") from None
+
+
+class Storage:
+    """Files by their paths, with `/`, in one storage."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def create(self, path: str, data: bytes) -> bytes:
+        """Write create-only; the bytes that stand there afterwards."""
+        with _translated("write"):
+            try:
+                obstore.put(self._store, path, data, mode="create")
+            except AlreadyExistsError:
+                return self.read(path)
+        return data
+
+    def read(self, path: str) -> bytes:
+        with _translated("read"):
+            return bytes(obstore.get(self._store, path).bytes())
+
+    def exists(self, path: str) -> bool:
+        try:
+            with _translated("look for a file"):
+                obstore.head(self._store, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def delete(self, path: str) -> None:
+        """Delete; what is not there is deleted already."""
+        with suppress(FileNotFoundError), _translated("delete"):
+            obstore.delete(self._store, path)
+
+    def names(self, folder: str) -> list[str]:
+        """The paths of all files below a folder (`jobs/x/`), relative to it, in order."""
+        with _translated("list"):
+            return sorted(
+                meta["path"].removeprefix(folder)
+                for page in obstore.list(self._store, folder)
+                for meta in page
+            )
+
+    @contextmanager
+    def writer(self, path: str) -> Iterator[Writer]:
+        """A new file of any length; it appears when the block ends without an error."""
+        with _translated("write a file"):
+            writer = obstore.open_writer(self._store, path)
+            yield writer
+            writer.close()
+
+    def size(self, path: str) -> int:
+        """Bytes."""
+        with _translated("read"):
+            size: int = obstore.head(self._store, path)["size"]
+            return size
+
+    def pieces(self, path: str, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` up to `end`, piece by piece.
+
+        Each piece is a request of its own: the storage's time limit then holds for a piece, and
+        not for the whole file, which a slow reader may take an hour to download.
+        """
+        for first in range(start, end, _PIECE):
+            with _translated("read"):
+                last = min(first + _PIECE, end)
+                yield bytes(obstore.get_range(self._store, path, start=first, end=last))
+
+
+def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
+    """The storage that the settings name, with the credentials of its usual variables.
 
     `impatient` is for the API, which answers within three seconds whatever happens.
     """
-    return JobFolder(_open_store(settings.storage_url, impatient), Sealer(settings.secret_keys))
-
-
-def _open_store(url: str, impatient: bool) -> ObjectStore:
+    url = settings.storage_url
     parts = urlsplit(url)
     # Plain http is spoken only where the operator's own endpoint setting asks for it (Azurite).
     client: ClientConfig = {"timeout": "60s", "connect_timeout": "5s", "allow_http": True}
@@ -36,8 +128,8 @@ def _open_store(url: str, impatient: bool) -> ObjectStore:
         if parts.scheme == "file":
             path = Path(unquote(parts.path))
             path.mkdir(parents=True, exist_ok=True)
-            return LocalStore(path)
-        return from_url(url, client_options=client, retry_config=retry)
+            return Storage(LocalStore(path))
+        return Storage(from_url(url, client_options=client, retry_config=retry))
     except (BaseError, ValueError, OSError) as error:
         raise ConfigError(
             f"MEGABATCH_STORAGE_URL cannot be opened: {redact(str(error)).partition(chr(10))[0]}"

@@ -6,8 +6,8 @@ import os
 from core.catalog import find_model
 from core.config import read_settings
 from core.errors import MegaBatchError
+from core.job_folder import open_job_folder
 from core.messages import CONTROL_QUEUE, detection_queue
-from core.storage import open_job_folder
 from detection.weights import verified_weights
 
 #: Planning and merging wait for storage more than they compute.
@@ -35,7 +35,7 @@ def _check_setup(model: str | None) -> None:
     settings = read_settings(os.environ)
     open_job_folder(settings)
     if model is not None:
-        verified_weights(find_model(model), settings.model_folder)
+        verified_weights(find_model(model, settings.model_files), settings.model_folder)
 
 
 def worker_arguments(queue: str, processes: int) -> list[str]:

@@ -37,6 +37,14 @@ class ProvenShard(msgspec.Struct, frozen=True):
     tally: Tally = Tally(0)
 
 
+class _Refused(Exception):
+    """Shard outputs failed the proof; their shards have to run again."""
+
+    def __init__(self, indices: Sequence[int]) -> None:
+        super().__init__(indices)
+        self.indices = indices
+
+
 class Merged(msgspec.Struct, frozen=True):
     """What one merge wrote."""
 
@@ -80,8 +88,10 @@ class _Merge:
         try:
             final = self._folder.read_final(self._id)
         except FileNotFoundError:
-            merged = self._merge()
-            if merged is None:
+            try:
+                merged = self._merge()
+            except _Refused as refusal:
+                self._context.store.refuse(self._lease, refusal.indices)
                 return
             final = self._folder.write_final(self._final(merged))
         settle(self._context, final)
@@ -91,29 +101,38 @@ class _Merge:
         """The job ends before all its shards are done; what is finished is merged."""
         return self._lease.cancelled or bool(self._lease.reason)
 
-    def _merge(self) -> Merged | None:
-        """Write a results file; None when shard outputs were refused and their shards run again."""
+    def _merge(self) -> Merged:
+        """Write a results file. Raises _Refused when shards have to run again."""
         self._job = self._folder.read_job(self._id)
         self._plan = self._read_plan()
-        indices = self._folder.shard_outputs(self._id) if self._early else range(self._plan.shards)
         path = self._folder.results_path(self._id, secrets.token_hex(8))
         refused: list[int] = []
         with self._folder.results_writer(path) as sink:
             writer = ResultsWriter(sink)
             self._begin(writer)
-            tally, shards = self._copy(writer, indices, refused)
+            tally, shards = self._copy(writer, self._indices(), refused)
+            self._delete_refused(refused)
+            if refused and not self._early:
+                # Left open, the file never appears. Files of other merges are not ours to delete.
+                raise _Refused(refused)
             written = writer.end()
-        if refused and self._run_again(refused):
-            self._folder.discard_results(self._id, but=None)
-            return None
         return Merged(path, written, tally, shards)
 
+    def _indices(self) -> Sequence[int]:
+        """The shards to merge."""
+        if not self._early:
+            return range(self._plan.shards)
+        outputs = self._folder.shard_outputs(self._id)
+        return [index for index in outputs if index < self._plan.shards]
+
     def _read_plan(self) -> Plan:
+        self._listing_over = True
         try:
             return self._folder.read_plan(self._id)
         except FileNotFoundError:
             if not self._early:
                 raise
+            self._listing_over = False
             return self._plan_so_far()
 
     def _plan_so_far(self) -> Plan:
@@ -126,7 +145,7 @@ class _Merge:
 
     def _begin(self, writer: ResultsWriter) -> None:
         request = self._job.request
-        model = find_model(request.model)
+        model = find_model(request.model, self._context.settings.model_files)
         info = build_info(
             model,
             completed_at=utc_now(),
@@ -152,15 +171,10 @@ class _Merge:
             shards += 1
         return Tally(images, dict(sorted(failures.items()))), shards
 
-    def _run_again(self, refused: Sequence[int]) -> bool:
-        """Delete outputs that failed the proof. True when their shards will run again."""
-        logger.error("%s: shard outputs refused: %s", self._id, refused)
+    def _delete_refused(self, refused: Sequence[int]) -> None:
         for index in refused:
+            logger.error("%s: the output of shard %d failed the proof", self._id, index)
             self._folder.delete_shard_output(self._id, index)
-        if self._early:
-            return False
-        self._context.store.refuse(self._lease, refused)
-        return True
 
     def _final(self, merged: Merged) -> FinalRecord:
         status, reason = self._outcome(merged.tally)
@@ -182,7 +196,7 @@ class _Merge:
 
     def _progress(self, merged: Merged) -> Progress:
         return Progress(
-            listing_over=not self._lease.reason,
+            listing_over=self._listing_over,
             images=self._plan.images,
             images_done=merged.tally.images,
             images_failed=sum(merged.tally.failures.values()),

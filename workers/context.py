@@ -11,12 +11,11 @@ from core.containers.guard import Guard
 from core.containers.image_list_source import fetch_image_list
 from core.containers.listing import Container
 from core.containers.opening import open_container
-from core.job_folder import JobFolder
+from core.job_folder import JobFolder, open_job_folder
 from core.job_store import JobStore
 from core.jobs import AcceptedJob, JobRequest, RequestedImage
 from core.queue import open_job_store
 from core.secrets import Sealer
-from core.storage import open_job_folder
 from detection.detector import Detector
 
 LoadDetector = Callable[[Model, Path], Detector]
@@ -53,7 +52,8 @@ class WorkerContext:
     def detector(self, model: str) -> Detector:
         """The detector of a model, loaded and warmed up once in this process."""
         if model not in self._detectors:
-            detector = self._load_detector(find_model(model), self.settings.model_folder)
+            known = find_model(model, self.settings.model_files)
+            detector = self._load_detector(known, self.settings.model_folder)
             detector.warm_up()
             self._detectors[model] = detector
         return self._detectors[model]

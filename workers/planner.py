@@ -13,7 +13,6 @@ from core.errors import (
     AccessRevoked,
     ContainerError,
     InvalidRequest,
-    JobFolderTrouble,
     MegaBatchError,
 )
 from core.image_list import (
@@ -37,7 +36,7 @@ from workers.shard_cutting import (
     growing_size,
     largest_shard,
 )
-from workers.waits import wait_before_retry
+from workers.waits import is_our_trouble, wait_before_retry
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +60,15 @@ def plan_job(context: WorkerContext, job_id: str) -> None:
         context.store.pause(job_id, f"{error.code}: {error}")
         context.store.release(lease)
     except (ContainerError, InvalidRequest) as error:
-        context.store.abort(job_id, f"{error.code}: {error}")
-    except (LeaseEnded, Overtaken, JobFolderTrouble) as error:
-        # Nothing of this is the container's fault, so nothing is counted.
+        context.store.abort(lease, f"{error.code}: {error}")
+    except (LeaseEnded, Overtaken) as error:
         logger.warning("%s plan: %s", job_id, error)
         context.store.release(lease)
     except Exception as error:
+        if is_our_trouble(error):
+            logger.warning("%s plan: %s", job_id, error)
+            context.store.release(lease)
+            return
         _try_again(context, lease, error)
         raise
     else:
@@ -78,14 +80,14 @@ def _try_again(context: WorkerContext, lease: Lease, error: Exception) -> None:
         context.store.fail(lease, wait_before_retry(lease.errors))
         return
     what = error if isinstance(error, MegaBatchError) else type(error).__name__
-    context.store.abort(lease.job_id, f"listing_failed: {what}")
+    context.store.abort(lease, f"listing_failed: {what}")
 
 
 def _plan(context: WorkerContext, job_id: str, keeper: LeaseKeeper) -> None:
     if context.folder.is_cancelled(job_id):
         context.store.cancel(job_id)  # Redis had lost the wish
         return
-    count_outputs(context, job_id)
+    count_outputs(context, job_id, keeper.moved)
     context.close_job(job_id)  # a fresh SAS may have come since
     job, container = context.open_job(job_id)
     planning = _Planning(context, job, container, keeper)
@@ -132,7 +134,11 @@ class _Planning:
             self._cut_shards()
             plan = self._folder.write_plan(self._job.id, self._new_plan())
         self._store.listed(
-            self._job.id, shards=plan.shards, duplicates=plan.duplicates, skipped=plan.skipped
+            self._job.id,
+            shards=plan.shards,
+            images=plan.images,
+            duplicates=plan.duplicates,
+            skipped=plan.skipped,
         )
 
     def _new_plan(self) -> Plan:
@@ -207,6 +213,5 @@ class _Planning:
             for index in range(self._index)
             for image in decode_image_list(self._folder.read_image_list(self._job.id, index))
         }
-        self._skipped = {}
         left = without(images, standing)[: count - len(standing)]
         yield Page(images=left, marker=None, last=True, skipped=skipped)

@@ -6,12 +6,12 @@ It runs in the main process of every control worker; a lock in Redis lets one of
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from core.errors import Unavailable
 from workers.aggregator import settle
 from workers.context import WorkerContext
 from workers.recovery import count_outputs
-from workers.shard_output import ShardRefused
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 REAP_EVERY = 5.0
 _COMPARE_EVERY = 10.0
 _COUNT_EVERY = 60.0
+#: Seconds of one round that may go into counting.
+_COUNT_FOR = 5.0
 
 
 class Reaper:
@@ -27,6 +29,7 @@ class Reaper:
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
         self._compared = self._counted = float("-inf")
+        self._to_count: list[str] = []
 
     def run(self, stop: threading.Event) -> None:
         while not stop.wait(REAP_EVERY):
@@ -47,17 +50,25 @@ class Reaper:
         if now - self._compared >= _COMPARE_EVERY:
             self._compared = now
             for job_id in set(self._context.folder.live_ids()) - set(live):
-                self._bring_back(job_id)
-        if now - self._counted >= _COUNT_EVERY:
+                self._look_at(job_id, self._bring_back)
+        if not self._to_count and now - self._counted >= _COUNT_EVERY:
             self._counted = now
-            for job_id in live:
-                self._count(job_id)
+            self._to_count = list(live)
+        # Some jobs a round: leases must be looked at in time, however many jobs there are.
+        while self._to_count and time.monotonic() - now < _COUNT_FOR:
+            self._look_at(self._to_count.pop(), self._count)
+
+    def _look_at(self, job_id: str, repair: Callable[[str], None]) -> None:
+        try:
+            repair(job_id)
+        except Unavailable:
+            raise
+        except Exception:
+            # A job whose files are damaged must not keep the others from being repaired.
+            logger.exception("reaper: %s", job_id)
 
     def _count(self, job_id: str) -> None:
-        try:
-            count_outputs(self._context, job_id)
-        except ShardRefused:
-            logger.error("%s: a shard output cannot be read; the merge will refuse it", job_id)
+        count_outputs(self._context, job_id, on_each=lambda: None)
 
     def _bring_back(self, job_id: str) -> None:
         """A job that our storage holds as live, and Redis does not."""
@@ -68,7 +79,7 @@ class Reaper:
             final = None
         if final:
             settle(self._context, final)
-        elif job is None:
+        elif job is None or not job.terminal:
             self._restore(job_id)
 
     def _restore(self, job_id: str) -> None:

@@ -16,14 +16,13 @@ _PAGE = 5000
 
 
 def beyond(pages: Iterator[Page], standing: Collection[str]) -> Iterator[Page]:
-    """The pages without the images of the first that stand in image lists already.
+    """The pages without the images that stand in image lists already.
 
-    By name and not by place, for the container may have changed since they were listed.
+    By name and not by place, for the container may have changed since they were listed: images
+    that are new may have pushed others on to a later page.
     """
     for page in pages:
         yield msgspec.structs.replace(page, images=without(page.images, standing))
-        break
-    yield from pages
 
 
 class ExplicitList:

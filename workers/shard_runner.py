@@ -7,10 +7,10 @@ from contextlib import closing
 
 import msgspec
 
-from core.errors import AccessRevoked, JobFolderTrouble, ModelUnavailable
+from core.errors import AccessRevoked
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage, decode_image_list
-from core.job_store import Lease
+from core.job_store import Lease, Tally
 from core.jobs import JobRequest
 from core.lua_scripts import MAX_ERRORS, MAX_LOSSES
 from core.results.format import ImageResult, failed
@@ -19,13 +19,13 @@ from detection.images import DecodeOptions
 from detection.pipeline import PipelineOptions, run_pipeline
 from workers.context import WorkerContext
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
-from workers.shard_output import encode_output, file_name, tally_of
-from workers.waits import wait_before_retry
+from workers.shard_output import ShardRefused, encode_output, file_name, tally_of
+from workers.waits import is_our_trouble, wait_before_retry
 
 logger = logging.getLogger(__name__)
 
-#: Seconds before a shard is offered again that was given back for a fault of ours.
-_OUR_FAULT_WAIT = 30.0
+#: Seconds before a shard is offered again that was given back for a trouble of ours.
+_OUR_TROUBLE_WAIT = 30.0
 
 
 def run_shard(context: WorkerContext, job_id: str, index: int) -> None:
@@ -40,26 +40,32 @@ def run_shard(context: WorkerContext, job_id: str, index: int) -> None:
         context.close_job(job_id)
         context.store.pause(job_id, f"{error.code}: {error}")
         context.store.release(lease)
-    except (ModelUnavailable, JobFolderTrouble):
-        # Not the shard's fault: no weights on this machine, or our own storage is away or full.
-        context.store.release(lease, _OUR_FAULT_WAIT)
-        raise
     except LeaseEnded:
         logger.info("%s shard %d: no longer ours", job_id, index)
         context.store.release(lease)
-    except Exception:
-        context.close_job(job_id)
-        context.store.fail(lease, wait_before_retry(lease.errors))
+    except Exception as error:
+        _try_again(context, lease, error)
         raise
+
+
+def _try_again(context: WorkerContext, lease: Lease, error: Exception) -> None:
+    if is_our_trouble(error):
+        context.store.release(lease, _OUR_TROUBLE_WAIT)
+        return
+    context.close_job(lease.job_id)
+    if _out_of_attempts(lease):
+        # Not even a failure for each image can be written: nobody knows which images they are.
+        what = f"job_damaged: shard {lease.unit} cannot be run ({type(error).__name__})."
+        context.store.abort(lease, what)
+    else:
+        context.store.fail(lease, wait_before_retry(lease.errors))
 
 
 def _run(context: WorkerContext, index: int, keeper: LeaseKeeper) -> None:
     job_id = keeper.lease.job_id
     started = None
-    try:
-        # A worker may have died between writing the output and saying so.
-        output = context.folder.read_shard_output(job_id, index)
-    except FileNotFoundError:
+    tally = _standing(context, job_id, index)
+    if tally is None:
         images = decode_image_list(context.folder.read_image_list(job_id, index))
         if _out_of_attempts(keeper.lease):
             job = context.folder.read_job(job_id)
@@ -67,9 +73,24 @@ def _run(context: WorkerContext, index: int, keeper: LeaseKeeper) -> None:
         else:
             results, started = _detect(context, images, keeper)
         output = encode_output(results)
-        output = context.folder.write_shard_output(job_id, index, output)
+        tally = tally_of(context.folder.write_shard_output(job_id, index, output))
     seconds = time.monotonic() - started if started else 0
-    context.store.done(job_id, index, tally_of(output), seconds)
+    context.store.done(job_id, index, tally, seconds)
+
+
+def _standing(context: WorkerContext, job_id: str, index: int) -> Tally | None:
+    """What an output that stands adds; None where there is none, or only a damaged one.
+
+    A worker may have died between writing the output and saying so.
+    """
+    try:
+        return tally_of(context.folder.read_shard_output(job_id, index))
+    except FileNotFoundError:
+        return None
+    except ShardRefused:
+        logger.error("%s: the output of shard %d is damaged; running it again", job_id, index)
+        context.folder.delete_shard_output(job_id, index)
+        return None
 
 
 def _out_of_attempts(lease: Lease) -> bool:

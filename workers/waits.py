@@ -1,8 +1,17 @@
-"""How long to wait before trying again."""
+"""Whose trouble an error is, and how long to wait before trying again."""
 
 import random
 
+from core.errors import ConfigError, ModelUnavailable, StorageTrouble, Unavailable
+
 _FIRST, _LONGEST = 10.0, 300.0
+
+
+def is_our_trouble(error: Exception) -> bool:
+    """Redis or our own storage is away, or this machine lacks weights or keys: no job's fault."""
+    if isinstance(error, StorageTrouble):
+        return False
+    return isinstance(error, (Unavailable, ModelUnavailable, ConfigError))
 
 
 def wait_before_retry(errors: int) -> float:

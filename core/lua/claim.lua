@@ -26,7 +26,8 @@ end
 
 local status = field(id, 'status')
 if unit == 'plan' then
-  if (status ~= 'queued' and status ~= 'running') or number(id, 'listing') == 0 then
+  if (status ~= 'queued' and status ~= 'running') or number(id, 'listing') == 0
+     or number(id, 'stopping') == 1 then
     return refuse(status)
   end
 elseif unit == 'merge' then
@@ -44,10 +45,10 @@ else
   if is_done(id, unit) then
     return refuse('done')
   end
+  if beyond_plan(id, unit) then
+    return refuse('unknown')
+  end
   if status ~= 'running' or number(id, 'stopping') == 1 then
-    if status == 'paused' then
-      make_ready(id, unit, now)
-    end
     return refuse(status)
   end
   local due = tonumber(redis.call('ZSCORE', key(id, 'ready'), unit))

@@ -33,6 +33,11 @@ local function is_shard(unit)
   return unit ~= 'plan' and unit ~= 'merge'
 end
 
+-- Listing is over, and the plan has no such shard.
+local function beyond_plan(id, shard)
+  return number(id, 'listing') == 0 and tonumber(shard) >= number(id, 'shards')
+end
+
 local function is_done(id, shard)
   return redis.call('GETBIT', key(id, 'done'), tonumber(shard)) == 1
 end
@@ -48,6 +53,12 @@ local function move(id, to)
     redis.call('HSETNX', key(id), 'started', now)
   elseif to == 'merging' then
     set(id, 'merging', now)
+  end
+end
+
+local function drop_parts(id)
+  for _, part in ipairs(RULES.parts) do
+    redis.call('DEL', key(id, part))
   end
 end
 
@@ -132,6 +143,22 @@ local function count(id, tally, sign)
   redis.call('HINCRBY', key(id), 'shards_done', sign)
   redis.call('HINCRBY', key(id), 'images_done', sign * counted.images)
   redis.call('HINCRBY', key(id), 'images_failed', sign * failed)
+end
+
+-- The output of a shard counts no more.
+local function uncount(id, shard)
+  if redis.call('SETBIT', key(id, 'done'), tonumber(shard), 0) == 1 then
+    count(id, redis.call('HGET', key(id, 'tally'), shard), -1)
+    redis.call('HDEL', key(id, 'tally'), shard)
+  end
+end
+
+-- A shard that does not belong to the plan.
+local function forget(id, shard)
+  uncount(id, shard)
+  drop_lease(id, shard)
+  redis.call('ZREM', key(id, 'ready'), shard)
+  redis.call('ZREM', key(id, 'sent'), shard)
 end
 
 local function cancel(id)

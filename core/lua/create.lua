@@ -1,9 +1,15 @@
--- Makes a job known: '' -> queued. A job that is known already stays as it is.
--- ARGV: id, then the fields of its hash.
+-- Makes a job known: '' -> queued. A job that is known already stays as it is, but is looked after
+-- again while it has not ended. ARGV: id, then the fields of its hash.
 local id = ARGV[1]
-if redis.call('EXISTS', key(id)) == 1 then
+local status = field(id, 'status')
+if status then
+  if next(RULES.transitions[status]) then
+    redis.call('ZADD', P .. 'live', number(id, 'created'), id)
+  end
   return reply(false)
 end
+-- What Redis still holds of a job that it half forgot would not fit the counts, which begin anew.
+drop_parts(id)
 set(id, 'status', 'queued', 'listing', 1, unpack(ARGV, 2))
 local created = number(id, 'created')
 redis.call('ZADD', P .. 'jobs', created, id)

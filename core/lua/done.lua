@@ -5,6 +5,9 @@ local status = field(id, 'status')
 if status ~= 'queued' and status ~= 'running' and status ~= 'paused' and status ~= 'cancelling' then
   return reply(false)
 end
+if beyond_plan(id, shard) then
+  return reply(false)
+end
 redis.call('ZREM', key(id, 'ready'), shard)
 redis.call('ZREM', key(id, 'sent'), shard)
 drop_lease(id, shard)

@@ -2,14 +2,13 @@
 -- the job was live goes. ARGV: id, status, finished (ms), progress (JSON), reason ('' for none).
 -- It needs no lease: it only says what final.json, which is written once, has settled.
 local id, status, finished, progress, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-redis.call('ZREM', P .. 'live', id)
 if field(id, 'status') ~= 'merging' then
+  -- Where a merge that came later had shards run again, the next merge finds the final record.
   return reply(false)
 end
 move(id, status)
+redis.call('ZREM', P .. 'live', id)
 set(id, 'finished', finished, 'progress', progress, 'reason', reason)
-for _, part in ipairs(RULES.parts) do
-  redis.call('DEL', key(id, part))
-end
+drop_parts(id)
 redis.call('PEXPIREAT', key(id), number(id, 'expires'))
 return reply(true)

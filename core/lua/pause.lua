@@ -1,7 +1,8 @@
--- Stops trying until the job is resumed; nothing is counted. ARGV: id, reason.
+-- Stops trying until the job is resumed; nothing is counted. A job that is ending ends.
+-- ARGV: id, reason.
 local id, reason = ARGV[1], ARGV[2]
 local status = field(id, 'status')
-if status ~= 'queued' and status ~= 'running' then
+if (status ~= 'queued' and status ~= 'running') or number(id, 'stopping') == 1 then
   return reply(false)
 end
 move(id, 'paused')

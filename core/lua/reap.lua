@@ -84,4 +84,11 @@ for _, id in ipairs(ids) do
   end
 end
 fill(ids)
+
+-- The list of jobs forgets the oldest ones whose time is over.
+for _, id in ipairs(redis.call('ZRANGE', P .. 'jobs', 0, RULES.forget_jobs - 1)) do
+  if redis.call('EXISTS', key(id)) == 0 then
+    redis.call('ZREM', P .. 'jobs', id)
+  end
+end
 return reply(ids)

@@ -6,15 +6,8 @@ if redis.call('HGET', key(id, 'owners'), 'merge') ~= token or field(id, 'status'
 end
 drop_lease(id, 'merge')
 for _, shard in ipairs(shards) do
-  if redis.call('SETBIT', key(id, 'done'), tonumber(shard), 0) == 1 then
-    count(id, redis.call('HGET', key(id, 'tally'), shard), -1)
-    redis.call('HDEL', key(id, 'tally'), shard)
-  end
+  uncount(id, shard)
   make_ready(id, shard, now)
 end
-if number(id, 'stopping') == 0 then
-  move(id, 'running')
-else
-  send_control('merge_job', id)
-end
+move(id, 'running')
 return changed(id, true)

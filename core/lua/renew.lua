@@ -16,6 +16,7 @@ elseif unit == 'plan' then
 else
   -- A job that is being rebuilt is queued until its first image list is known again.
   wanted = (status == 'queued' or status == 'running') and not is_done(id, unit)
+           and not beyond_plan(id, unit)
 end
 if not wanted or (unit ~= 'merge' and number(id, 'stopping') == 1) then
   return reply('stopped')

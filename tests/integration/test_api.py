@@ -17,9 +17,8 @@ import msgspec
 import pytest
 
 from core.config import Settings
-from core.job_folder import JobFolder
+from core.job_folder import JobFolder, open_job_folder
 from core.jobs import FinalRecord, JobStatus, Progress, utc_now
-from core.storage import open_job_folder
 from tests.azurite_server import Azurite
 from tests.factories import accepted_job
 from tests.fixtures.system import ROOT, System

@@ -17,7 +17,7 @@ from tests.pictures import exif_bytes, jpeg
 
 pytestmark = pytest.mark.integration
 
-GPS = {
+GPS: dict[int, Any] = {
     ExifTags.GPS.GPSLatitudeRef: "S",
     ExifTags.GPS.GPSLatitude: (2.0, 30.0, 36.0),
     ExifTags.GPS.GPSLongitudeRef: "E",

@@ -11,11 +11,10 @@ from flask.testing import FlaskClient
 
 from api.factory import create_app
 from core.config import Settings
-from core.job_folder import JobFolder
+from core.job_folder import JobFolder, open_job_folder
 from core.job_store import JobStore
 from core.jobs import FinalRecord, JobStatus, Progress, utc_now
 from core.queue import open_job_store
-from core.storage import open_job_folder
 
 
 @pytest.fixture
@@ -66,7 +65,11 @@ def end(store: JobStore, folder: JobFolder) -> Callable[..., FinalRecord]:
     def end(
         job_id: str, results: bytes | None, status: JobStatus = JobStatus.COMPLETED
     ) -> FinalRecord:
-        store.abort(job_id, "for the test") if status == "failed" else store.cancel(job_id)
+        if status == "failed":
+            plan = store.claim(job_id, "plan", "test")
+            assert plan and store.abort(plan, "for the test")
+        else:
+            store.cancel(job_id)
         final = final_record(folder, job_id, results, status)
         folder.write_final(final)
         assert store.finish(final)

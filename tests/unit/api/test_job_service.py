@@ -13,11 +13,11 @@ from api.factory import create_app
 from api.job_service import JobService
 from core.config import Settings
 from core.errors import JobFolderTrouble
-from core.job_folder import JobFolder
+from core.job_folder import JobFolder, open_job_folder
 from core.jobs import AcceptedJob
 from core.queue import open_job_store
 from core.secrets import Sealer
-from core.storage import open_job_folder
+from core.storage import Storage
 from tests.factories import job_request
 from tests.fixtures.redis_server import RedisServer
 
@@ -46,7 +46,7 @@ class FolderThat(JobFolder):
     """A real job folder that does something right after a job was accepted."""
 
     def __init__(self, folder: JobFolder, afterwards: Callable[[], None]) -> None:
-        super().__init__(folder._store, folder._sealer)
+        super().__init__(folder._storage, folder._sealer)
         self._afterwards = afterwards
 
     def accept(self, job: AcceptedJob) -> None:
@@ -149,7 +149,7 @@ def test_a_silent_storage_is_given_up_soon(
         client_options={"timeout": "1s", "allow_http": True},
         retry_config={"max_retries": 0},
     )
-    folder = JobFolder(silent, Sealer(settings.secret_keys))
+    folder = JobFolder(Storage(silent), Sealer(settings.secret_keys))
     store = open_job_store(settings, socket_timeout=2)
     service = JobService(settings, store, folder, folder)
     with pytest.raises(JobFolderTrouble):

@@ -267,7 +267,7 @@ def test_a_job_that_merges_cannot_be_cancelled(
 ) -> None:
     job_id = submit()
     store.planned(job_id, 0, 1)
-    store.listed(job_id, shards=1, duplicates=0, skipped={})
+    store.listed(job_id, shards=1, images=1, duplicates=0, skipped={})
     store.done(job_id, 0, Tally(1))
     answer = client.post(f"/v1/jobs/{job_id}/cancel")
     assert (answer.status_code, answer.get_json(force=True)["code"]) == (409, "job_conflict")
@@ -304,3 +304,16 @@ def test_a_lost_job_cannot_be_cancelled_yet(
     job_id = submit()
     redis_server.wipe()
     assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 503
+
+
+def test_a_poll_that_brings_nothing_new_is_empty(
+    client: FlaskClient, submit: Submit, store: JobStore
+) -> None:
+    path = f"/v1/jobs/{submit()}"
+    first = client.get(path)
+    same = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (same.status_code, same.data) == (304, b"")
+    assert same.headers["Retry-After"] == first.headers["Retry-After"]
+    store.planned(path.rpartition("/")[2], 0, 5)
+    new = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert new.status_code == 200 and new.headers["ETag"] != first.headers["ETag"]

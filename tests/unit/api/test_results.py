@@ -1,3 +1,4 @@
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,3 +101,70 @@ def test_only_the_committed_results_are_served(
     other = (tmp_path / "storage" / (final.results or "")).with_name("another-merge.json")
     other.write_bytes(b"of a merge that did not win")
     assert client.get(f"/v1/jobs/{job_id}/results").data == RESULTS
+
+
+LONG = b"".join(b'{"file":"%07d.jpg","detections":[]},\n' % n for n in range(300_000))
+
+
+@pytest.fixture
+def long_path(submit: Submit, end: End) -> str:
+    job_id = submit()
+    end(job_id, LONG)
+    return f"/v1/jobs/{job_id}/results"
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end_"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=10-", 10, len(LONG)),
+        ("bytes=-7", len(LONG) - 7, len(LONG)),
+        ("bytes=4194300-4194310", 4194300, 4194311),
+        (f"bytes=5-{10**12}", 5, len(LONG)),
+    ],
+)
+def test_a_part_of_the_results(
+    client: FlaskClient, long_path: str, asked: str, start: int, end_: int
+) -> None:
+    answer = client.get(long_path, headers={"Range": asked})
+    assert answer.status_code == 206
+    assert answer.data == LONG[start:end_]
+    assert answer.headers["Content-Range"] == f"bytes {start}-{end_ - 1}/{len(LONG)}"
+    assert answer.content_length == end_ - start
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-1,5-6", "lines=0-1", "bytes=x", "bytes=9-3"])
+def test_a_range_that_is_none_gets_the_whole(
+    client: FlaskClient, long_path: str, asked: str
+) -> None:
+    answer = client.get(long_path, headers={"Range": asked})
+    assert (answer.status_code, len(answer.data)) == (200, len(LONG))
+
+
+def test_a_range_beyond_the_end_is_a_problem(client: FlaskClient, long_path: str) -> None:
+    answer = client.get(long_path, headers={"Range": f"bytes={len(LONG)}-"})
+    assert answer.status_code == 416
+    assert answer.get_json(force=True)["code"] == "range_not_satisfiable"
+
+
+def test_a_broken_download_goes_on_only_with_the_same_file(
+    client: FlaskClient, long_path: str
+) -> None:
+    etag = client.head(long_path).headers["ETag"]
+    same = client.get(long_path, headers={"Range": "bytes=9-", "If-Range": etag})
+    other = client.get(long_path, headers={"Range": "bytes=9-", "If-Range": '"other"'})
+    assert (same.status_code, same.data) == (206, LONG[9:])
+    assert (other.status_code, other.data) == (200, LONG)
+
+
+def test_results_are_packed_for_who_takes_it(client: FlaskClient, long_path: str) -> None:
+    answer = client.get(long_path, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(answer.data) == LONG and len(answer.data) < len(LONG) / 4
+    plain = client.get(long_path, headers={"Accept-Encoding": "gzip;q=0"})
+    assert plain.data == LONG and "Content-Encoding" not in plain.headers
+    assert answer.headers["ETag"] != plain.headers["ETag"]
+    again = client.get(
+        long_path, headers={"Accept-Encoding": "gzip", "If-None-Match": answer.headers["ETag"]}
+    )
+    assert (again.status_code, again.data) == (304, b"")

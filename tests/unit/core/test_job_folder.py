@@ -9,10 +9,9 @@ import pytest
 from core.config import Settings
 from core.errors import ConfigError, JobFolderTrouble
 from core.image_list import ListedImage, ListingPosition, encode_image_list
-from core.job_folder import JobFolder, Plan
+from core.job_folder import JobFolder, Plan, open_job_folder
 from core.jobs import RequestedImage
 from core.secrets import Sealer, new_secret_key
-from core.storage import open_job_folder
 from tests.factories import accepted_job, final_record
 from tests.fixtures.redis_server import free_port
 
@@ -81,7 +80,7 @@ def test_what_is_missing_is_file_not_found(folder: JobFolder) -> None:
     with pytest.raises(FileNotFoundError):
         folder.read_shard_output(J, 0)
     with pytest.raises(FileNotFoundError):
-        folder.results_chunks(folder.results_path(J, "token"))
+        folder.results_size(folder.results_path(J, "token"))
 
 
 def test_deleting_what_is_not_there_is_done_already(folder: JobFolder) -> None:
@@ -111,12 +110,13 @@ def test_results_appear_when_they_are_whole(folder: JobFolder) -> None:
         writer.write(b"half")
         raise RuntimeError
     with pytest.raises(FileNotFoundError):
-        folder.results_chunks(path)
+        folder.results_size(path)
     with folder.results_writer(path) as writer:
         writer.write(b"who")
         writer.write(b"le")
-    size, chunks = folder.results_chunks(path)
-    assert (size, b"".join(chunks)) == (5, b"whole")
+    assert folder.results_size(path) == 5
+    assert b"".join(folder.results_pieces(path, 0, 5)) == b"whole"
+    assert b"".join(folder.results_pieces(path, 1, 3)) == b"ho"
 
 
 def test_only_the_results_that_count_are_kept(folder: JobFolder) -> None:
@@ -126,8 +126,8 @@ def test_only_the_results_that_count_are_kept(folder: JobFolder) -> None:
             writer.write(b"x")
     folder.discard_results(J, but=paths[1])
     with pytest.raises(FileNotFoundError):
-        folder.results_chunks(paths[0])
-    assert folder.results_chunks(paths[1])[0] == 1
+        folder.results_size(paths[0])
+    assert folder.results_size(paths[1]) == 1
 
 
 def test_foreign_names_are_no_live_jobs(folder: JobFolder, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_full_disk_is_trouble_and_leaves_nothing_half_written(settings: Settings
     assert folder.shard_outputs(J) == []
     assert folder.write_shard_output(J, 0, b"whole\n") == b"whole\n"
     with pytest.raises(FileNotFoundError):
-        folder.results_chunks(folder.results_path(J, "token"))
+        folder.results_size(folder.results_path(J, "token"))
 
 
 def test_long_results_come_in_pieces_and_whole(folder: JobFolder) -> None:
@@ -202,6 +202,5 @@ def test_long_results_come_in_pieces_and_whole(folder: JobFolder) -> None:
     content = bytes(range(256)) * 40_000
     with folder.results_writer(path) as writer:
         writer.write(content)
-    size, chunks = folder.results_chunks(path)
-    pieces = list(chunks)
-    assert len(pieces) > 1 and b"".join(pieces) == content and size == len(content)
+    pieces = list(folder.results_pieces(path, 0, folder.results_size(path)))
+    assert len(pieces) > 1 and b"".join(pieces) == content

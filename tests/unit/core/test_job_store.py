@@ -39,7 +39,7 @@ def running(store: JobStore, outbox: Outbox) -> JobStore:
     store.create(accepted_job(J))
     for index in range(3):
         assert store.planned(J, index, 10)
-    assert store.listed(J, shards=3, duplicates=0, skipped={".txt": 2})
+    assert store.listed(J, shards=3, images=30, duplicates=0, skipped={".txt": 2})
     outbox.take()
     return store
 
@@ -108,7 +108,7 @@ def test_planned_out_of_turn_changes_nothing(running: JobStore) -> None:
 def test_listing_is_not_over_before_all_shards_are_known(store: JobStore) -> None:
     store.create(accepted_job(J))
     store.planned(J, 0, 10)
-    assert not store.listed(J, shards=2, duplicates=0, skipped={})
+    assert not store.listed(J, shards=2, images=20, duplicates=0, skipped={})
     store.claim(J, 0, "w")
     store.done(J, 0, Tally(10))
     assert status(store) is JobStatus.RUNNING
@@ -125,7 +125,7 @@ def test_exactly_one_caller_sends_the_merge(running: JobStore, outbox: Outbox) -
 
 def test_empty_container_goes_straight_to_the_merge(store: JobStore, outbox: Outbox) -> None:
     store.create(accepted_job(J))
-    store.listed(J, shards=0, duplicates=0, skipped={})
+    store.listed(J, shards=0, images=0, duplicates=0, skipped={})
     assert status(store) is JobStatus.MERGING
     assert Message("merge_job", J) in outbox
 
@@ -170,7 +170,8 @@ def test_terminal_job_refuses_every_change(running: JobStore, outbox: Outbox) ->
     finish(running, J, JobStatus.COMPLETED)
     outbox.take()
     assert running.cancel(J) is JobStatus.COMPLETED
-    assert not running.pause(J, "x") and not running.resume(J) and not running.abort(J, "x")
+    assert not running.pause(J, "x") and not running.resume(J)
+    assert not running.abort(Lease(J, "plan", "w/1"), "x")
     assert not running.planned(J, 3, 1) and not running.done(J, 0, Tally(1))
     assert running.claim(J, 0, "w") is None and running.claim(J, "merge", "w") is None
     assert status(running) is JobStatus.COMPLETED
@@ -287,6 +288,54 @@ def test_plan_and_merge_wait_for_their_lease(running: JobStore, client: redis.Re
     assert running.claim(J, "merge", "control")
 
 
+def test_error_reported_by_a_lost_lease_changes_nothing(
+    running: JobStore, client: redis.Redis
+) -> None:
+    slow = running.claim(J, 0, "slow")
+    expire_leases(client)
+    quick = running.claim(J, 0, "quick")
+    assert slow and quick and not running.fail(slow, wait_seconds=0)
+    assert running.renew(quick) == "ok"
+
+
+def test_worker_whose_lease_was_taken_does_not_take_it_from_its_new_holder(
+    running: JobStore, client: redis.Redis
+) -> None:
+    running.claim(J, 0, "gpu", exclusive=True)
+    expire_leases(client)
+    other = running.claim(J, 0, "other", exclusive=True)
+    assert running.claim(J, 1, "gpu", exclusive=True)
+    assert other and running.renew(other) == "ok" and running.claim(J, 0, "third") is None
+
+
+def test_job_that_waited_for_a_dead_child_ends_when_its_worker_claims_elsewhere(
+    running: JobStore,
+) -> None:
+    assert running.claim(J, 0, "gpu", exclusive=True)
+    running.cancel(J)
+    running.create(accepted_job(K))
+    running.planned(K, 0, 10)
+    assert running.claim(K, 0, "gpu", exclusive=True)
+    assert status(running) is JobStatus.MERGING
+
+
+def test_refused_message_is_in_flight_no_more(store: JobStore, client: redis.Redis) -> None:
+    store.create(accepted_job(J))
+    store.planned(J, 0, 10)
+    assert store.claim(J, 1, "quick")  # before its image list was told of, as after a rebuild
+    store.planned(J, 1, 10)
+    assert store.claim(J, 1, "other") is None
+    assert client.zrange(f"{PREFIX}job:{J}:sent", 0, -1) == [b"0000000"]
+
+
+def test_merge_that_is_over_is_not_renewed(running: JobStore) -> None:
+    for index in range(3):
+        run(running, index)
+    first = running.claim(J, "merge", "control")
+    assert first and running.renew(first) == "ok" and running.refuse(first, [0])
+    assert running.renew(first) == "stopped"
+
+
 # Cancelling, pausing, aborting.
 
 
@@ -362,14 +411,67 @@ def test_abort_merges_what_is_finished(store: JobStore, outbox: Outbox) -> None:
     store.planned(J, 0, 10)
     lease = store.claim(J, 0, "w")
     store.planned(J, 1, 10)
-    assert plan and store.abort(J, "listing_failed: x")
+    assert plan and store.abort(plan, "listing_failed: x")
     assert status(store) is JobStatus.RUNNING
     assert lease and store.done(J, 0, Tally(10))
     job = store.get(J)
     assert job and job.status is JobStatus.MERGING and job.reason == "listing_failed: x"
 
 
+def test_job_that_was_aborted_is_not_paused_any_more(running: JobStore) -> None:
+    one, two = running.claim(J, 0, "one"), running.claim(J, 1, "two")
+    assert one and two and running.abort(one, "job_damaged: x")
+    assert not running.pause(J, "access_revoked: y")
+    running.release(two)
+    job = running.get(J)
+    assert job and job.status is JobStatus.MERGING and job.reason == "job_damaged: x"
+
+
+def test_job_that_was_aborted_is_planned_no_further(store: JobStore) -> None:
+    store.create(accepted_job(J))
+    plan = store.claim(J, "plan", "control")
+    store.planned(J, 0, 10)
+    store.claim(J, 0, "w")
+    assert plan and store.abort(plan, "listing_failed: x")
+    assert store.claim(J, "plan", "other") is None
+    assert not store.planned(J, 1, 10)
+
+
+def test_only_the_holder_of_a_lease_may_abort(running: JobStore, client: redis.Redis) -> None:
+    stale = running.claim(J, 0, "slow")
+    expire_leases(client)
+    assert running.claim(J, 0, "quick")
+    assert stale and not running.abort(stale, "job_damaged: x")
+    assert running.renew(stale) == "lost"
+
+
+def test_resumed_job_gives_no_reason(running: JobStore) -> None:
+    running.pause(J, "sas_expired: send a fresh one")
+    running.resume(J)
+    job = running.get(J)
+    assert job and job.reason is None
+
+
+def test_shard_of_an_aborted_job_is_not_sent_again(running: JobStore, outbox: Outbox) -> None:
+    leases = [running.claim(J, index, "w") for index in range(3)]
+    one, two, _ = leases
+    assert one and two and running.abort(one, "job_damaged: x") and running.release(two)
+    assert status(running) is JobStatus.RUNNING and outbox.take() == []
+
+
 # Merging.
+
+
+def test_final_record_that_came_before_its_time_leaves_the_job_looked_after(
+    running: JobStore,
+) -> None:
+    # Of two merges one committed, after the other had had shards run again.
+    assert not finish(running, J, JobStatus.COMPLETED)
+    assert running.reap("r") == [J]
+    for index in range(3):
+        run(running, index)
+    assert finish(running, J, JobStatus.COMPLETED)
+    assert running.reap("r") == []
 
 
 def test_refused_output_runs_again(running: JobStore, outbox: Outbox) -> None:
@@ -495,7 +597,7 @@ def test_plan_and_merge_without_a_lease_are_sent_again(
     client.hincrby(f"{PREFIX}job:{J}", "sent_plan_job", -31_000)
     store.reap("r")
     assert outbox.take() == [Message("plan_job", J)]
-    store.listed(J, shards=0, duplicates=0, skipped={})
+    store.listed(J, shards=0, images=0, duplicates=0, skipped={})
     outbox.take()
     client.hincrby(f"{PREFIX}job:{J}", "sent_merge_job", -31_000)
     store.reap("r")
@@ -525,7 +627,82 @@ def test_rebuilding_counts_outputs_before_shards_are_known(store: JobStore, outb
     assert job and job.progress.shards_done == 1 and job.progress.images_done == 10
 
 
+def test_job_that_redis_half_forgot_begins_anew(running: JobStore, client: redis.Redis) -> None:
+    run(running, 0)
+    client.delete(f"{PREFIX}job:{J}")
+    assert running.create(accepted_job(J))
+    assert running.unfinished(J, [0]) == [0]
+    for index in range(3):
+        assert running.planned(J, index, 10)
+        assert run(running, index)
+    assert running.listed(J, shards=3, images=30, duplicates=0, skipped={})
+    assert status(running) is JobStatus.MERGING
+
+
+def test_live_job_that_was_forgotten_as_live_is_looked_after_again(
+    running: JobStore, client: redis.Redis
+) -> None:
+    client.delete(f"{PREFIX}live")
+    assert not running.create(accepted_job(J))
+    assert running.reap("r") == [J]
+
+
+def test_ended_job_does_not_become_live_again(running: JobStore) -> None:
+    for index in range(3):
+        run(running, index)
+    finish(running, J, JobStatus.COMPLETED)
+    assert not running.create(accepted_job(J))
+    assert running.reap("r") == []
+
+
+def test_image_lists_beyond_the_plan_are_forgotten(store: JobStore) -> None:
+    store.create(accepted_job(J))
+    for index in range(4):
+        store.planned(J, index, 10)
+    run(store, 3)
+    late = store.claim(J, 2, "late")
+    assert store.listed(J, shards=2, images=20, duplicates=0, skipped={})
+    assert late and store.renew(late) == "stopped"
+    assert store.claim(J, 2, "w") is None
+    assert not store.done(J, 2, Tally(10)) and not store.done(J, 3, Tally(10))
+    job = store.get(J)
+    assert job and job.status is JobStatus.RUNNING
+    assert (job.progress.images, job.progress.shards) == (20, 2)
+    assert (job.progress.images_done, job.progress.shards_done) == (0, 0)
+    for index in range(2):
+        run(store, index)
+    assert status(store) is JobStatus.MERGING
+
+
+def test_late_claim_of_an_early_message_does_not_turn_the_clock_back(
+    running: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    client.lpush(f"{PREFIX}detect.demo", "a message")
+    client.zincrby(f"{PREFIX}job:{J}:sent", -61_000, "0000000")
+    client.zincrby(f"{PREFIX}job:{J}:sent", -61_000, "0000002")
+    running.claim(J, 1, "w")
+    running.claim(J, 2, "w")
+    running.reap("r")
+    assert outbox.take() == [Message("run_shard", J, 0, "demo")]
+
+
+def test_illegal_change_of_status_is_refused_by_the_table(running: JobStore) -> None:
+    for index in range(3):
+        run(running, index)
+    with pytest.raises(Unavailable):
+        finish(running, J, JobStatus.PAUSED)
+    assert status(running) is JobStatus.MERGING
+
+
 # Reading.
+
+
+def test_list_forgets_jobs_whose_time_is_over(store: JobStore, client: redis.Redis) -> None:
+    store.create(accepted_job(J, seconds_ago=10))
+    store.create(accepted_job(K))
+    client.delete(f"{PREFIX}job:{J}")  # as its expiry does
+    store.reap("r")
+    assert client.zrange(f"{PREFIX}jobs", 0, -1) == [K.encode()]
 
 
 def test_list_is_newest_first_and_pages(store: JobStore) -> None:

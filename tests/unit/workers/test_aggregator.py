@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 from core.errors import StorageTrouble
 from core.failures import FailureCode, ImageFailure
 from core.image_list import decode_image_list
-from core.job_folder import JobFolder, Writer
+from core.job_folder import JobFolder
 from core.jobs import FinalRecord, JobStatus
 from core.messages import Message
 from core.results.format import Detection, ImageResult, failed
+from core.storage import Writer
 from tests.unit.workers.conftest import Bench, J
+from workers import aggregator
 from workers.aggregator import merge_job
 from workers.planner import plan_job
 from workers.shard_output import encode_output, tally_of
@@ -51,8 +54,8 @@ def run(bench: Bench, *indices: int, failing: bool = False) -> None:
 def served(bench: Bench) -> tuple[FinalRecord, dict[str, Any]]:
     final = bench.folder.read_final(J)
     assert final.results
-    size, chunks = bench.folder.results_chunks(final.results)
-    data = b"".join(chunks)
+    size = bench.folder.results_size(final.results)
+    data = b"".join(bench.folder.results_pieces(final.results, 0, size))
     assert len(data) == size == final.results_bytes
     assert hashlib.sha256(data).hexdigest() == final.results_digest
     return final, json.loads(data)
@@ -227,3 +230,77 @@ def test_of_two_merges_the_first_commit_counts(planned: Bench) -> None:
         results="jobs/other",
     )
     assert planned.folder.write_final(other) == final
+
+
+def test_merge_that_refuses_leaves_the_results_of_another_merge(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(planned, 0, 1, 2, 3)
+    write_final = JobFolder.write_final
+
+    def while_another_refuses(folder: JobFolder, final: FinalRecord) -> FinalRecord:
+        planned.store._redis.delete(f"megabatch:job:{J}:leases")
+        damage(planned, 1, None)
+        merge_job(planned.context, J)
+        assert planned.store.get(J).status is JobStatus.RUNNING  # type: ignore[union-attr]
+        return write_final(folder, final)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobFolder, "write_final", while_another_refuses)
+        merge_job(planned.context, J)
+    assert len(served(planned)[1]["images"]) == IMAGES
+    # What was begun again ends with the record that stands.
+    run(planned, 1)
+    merge_job(planned.context, J)
+    assert planned.store.get(J).status is JobStatus.COMPLETED  # type: ignore[union-attr]
+    assert len(served(planned)[1]["images"]) == IMAGES
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_cancelled_job_says_whether_its_listing_was_over(bench: Bench, listed: bool) -> None:
+    bench.add("a.jpg")
+    bench.accept()
+    if listed:
+        plan_job(bench.context, J)
+    bench.store.cancel(J)
+    merge_job(bench.context, J)
+    assert bench.folder.read_final(J).progress.listing_over is listed
+
+
+def test_output_beyond_the_plan_is_not_merged(planned: Bench) -> None:
+    run(planned, 0)
+    planned.store.cancel(J)
+    planned.folder.write_image_list(J, 4, planned.folder.read_image_list(J, 1))
+    planned.folder.write_shard_output(J, 4, planned.folder.read_shard_output(J, 0))
+    merge_job(planned.context, J)
+    assert len(served(planned)[1]["images"]) == 16
+    assert 4 in planned.folder.shard_outputs(J)
+
+
+def test_committed_merge_is_not_begun_again(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(planned, 0, 1, 2, 3)
+    dying(planned, monkeypatch, "write_final", after=True)
+    damage(planned, 1, None)
+    merge_job(planned.context, J)
+    assert len(served(planned)[1]["images"]) == IMAGES
+    assert planned.store.get(J).status is JobStatus.COMPLETED  # type: ignore[union-attr]
+
+
+def test_merge_that_lost_its_lease_commits_nothing(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(planned, 0, 1, 2, 3)
+    proven_shards = aggregator.proven_shards
+    monkeypatch.setattr("workers.lease_keeper.RENEW_EVERY", 0.01)
+
+    def while_another_claims(*arguments: Any) -> Iterator[aggregator.ProvenShard]:
+        planned.store._redis.hset(f"megabatch:job:{J}:owners", "merge", "other/1")
+        time.sleep(0.3)
+        yield from proven_shards(*arguments)
+
+    monkeypatch.setattr(aggregator, "proven_shards", while_another_claims)
+    merge_job(planned.context, J)
+    with pytest.raises(FileNotFoundError):
+        planned.folder.read_final(J)

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from core.job_store import Lease
+from core.errors import Unavailable
+from core.job_store import JobStore, Lease, Renewal
 from tests.unit.workers.conftest import Bench, J
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
 from workers.planner import plan_job
@@ -73,3 +74,29 @@ def test_redis_that_forgot_the_job_does_not_stop_the_work(bench: Bench, lease: L
         for _ in range(20):
             keeper.moved()
             threading.Event().wait(0.01)
+
+
+def test_redis_that_is_away_for_a_while_does_not_end_the_lease(
+    bench: Bench, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew = JobStore.renew
+    away = iter(range(3))
+
+    def flaky(store: JobStore, lease: Lease) -> Renewal:
+        if next(away, None) is not None:
+            raise Unavailable
+        return renew(store, lease)
+
+    monkeypatch.setattr(JobStore, "renew", flaky)
+    before = expiry(bench)
+    with LeaseKeeper(bench.store, lease, stall_after=60, renew_every=0.01) as keeper:
+        while expiry(bench) == before:
+            keeper.moved()
+
+
+def test_end_of_loading_is_a_move(bench: Bench, lease: Lease) -> None:
+    keeper = LeaseKeeper(bench.store, lease, stall_after=60)
+    begun = keeper._last_move
+    with keeper.loading():
+        assert keeper._last_move == begun
+    assert keeper._last_move > begun

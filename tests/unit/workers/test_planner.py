@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from core.errors import AccessRevoked, StorageTrouble
+from core.errors import AccessRevoked, ConfigError, StorageTrouble, Unavailable
 from core.image_list import decode_image_list
-from core.job_folder import JobFolder
+from core.job_folder import JobFolder, Plan
 from core.jobs import JobStatus, RequestedImage
 from core.messages import Message
 from tests.unit.workers.conftest import Bench, J
@@ -297,3 +297,42 @@ def test_container_that_changed_while_no_planner_lived_is_listed_once(
     assert after[: len(before)] == before and len(after) == len(set(after))
     there = {str(path.relative_to(bench.pictures)) for path in bench.pictures.rglob("*.jpg")}
     assert set(after) == there | {before[-1]}
+
+
+def test_damaged_output_does_not_stop_the_planner(bench: Bench) -> None:
+    bench.add(*names(40))
+    bench.accept()
+    bench.folder.write_shard_output(J, 0, b"rubbish\n")
+    plan_job(bench.context, J)
+    assert listed(bench) == names(40) and bench.store.unfinished(J, [0]) == [0]
+
+
+@pytest.mark.parametrize("error", [Unavailable(), ConfigError()])
+def test_trouble_of_ours_is_not_counted_against_the_listing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    bench.add(*names(40))
+    bench.accept()
+    with monkeypatch.context() as patch:
+        fail_after(patch, 1, error, False)
+        plan_job(bench.context, J)
+    lease = bench.store.claim(J, "plan", "other")
+    assert lease and lease.errors == 0
+
+
+def test_plan_that_ends_before_the_last_image_list_ends_the_listing_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add(*names(40))
+    bench.accept()
+    write = JobFolder.write_plan
+
+    def other_had_seen_less(folder: JobFolder, job_id: str, plan: Plan) -> Plan:
+        write(folder, job_id, Plan(images=32, shards=2))
+        return write(folder, job_id, plan)
+
+    monkeypatch.setattr(JobFolder, "write_plan", other_had_seen_less)
+    plan_job(bench.context, J)
+    job = bench.store.get(J)
+    assert job and job.progress.listing_over
+    assert (job.progress.images, job.progress.shards) == (32, 2)

@@ -1,14 +1,23 @@
 """The reaper against a storage and a Redis that disagree."""
 
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from core.errors import Unavailable
 from core.job_store import Tally
 from core.jobs import JobStatus
 from core.messages import Message
 from tests.factories import accepted_job
 from tests.unit.workers.conftest import Bench, J
 from tests.unit.workers.test_aggregator import run
+from workers import reaper
 from workers.aggregator import merge_job
 from workers.planner import plan_job
 from workers.reaper import Reaper
+from workers.recovery import count_outputs
 
 
 def planned(bench: Bench) -> None:
@@ -80,3 +89,68 @@ def test_damaged_output_does_not_stop_the_reaper(bench: Bench) -> None:
     bench.folder.write_shard_output(J, 0, b"rubbish\n")
     Reaper(bench.context).round()
     assert bench.store.done(J, 1, Tally(16))
+
+
+def test_job_with_a_damaged_record_does_not_keep_others_from_coming_back(bench: Bench) -> None:
+    ids = [f"{n:032x}" for n in range(6)]
+    for job_id in ids:
+        bench.folder.accept(accepted_job(job_id, container_url=str(bench.pictures)))
+    for job_id in ids[::2]:
+        (bench.pictures.parent / f"storage/jobs/{job_id}/job.json").write_bytes(b"{")
+    Reaper(bench.context).round()
+    assert [job_id for job_id in ids if bench.store.get(job_id)] == ids[1::2]
+
+
+def test_live_job_that_redis_forgot_as_live_is_looked_after_again(bench: Bench) -> None:
+    planned(bench)
+    bench.store._redis.delete("megabatch:live")
+    Reaper(bench.context).round()
+    assert bench.store.reap(bench.context.worker) == [J]
+
+
+def test_counting_many_jobs_is_spread_over_rounds(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"{n:032x}" for n in range(3)]
+    for job_id in ids:
+        bench.accept(job_id)
+    counted: list[str] = []
+
+    def slow(_: object, job_id: str, on_each: Callable[[], None]) -> None:
+        time.sleep(0.02)
+        counted.append(job_id)
+
+    monkeypatch.setattr(reaper, "count_outputs", slow)
+    monkeypatch.setattr(reaper, "_COUNT_FOR", 0.01)
+    repairs = Reaper(bench.context)
+    for done in range(1, 4):
+        repairs.round()
+        assert len(counted) == done
+    repairs.round()
+    assert sorted(counted) == ids
+
+
+def test_reaper_outlives_every_surprise(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+    rounds = 0
+
+    def surprising(_: Reaper) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 3:
+            stop.set()
+        raise Unavailable if rounds == 1 else RuntimeError("surprise")
+
+    monkeypatch.setattr(reaper, "REAP_EVERY", 0.001)
+    monkeypatch.setattr(Reaper, "round", surprising)
+    Reaper(bench.context).run(stop)
+    assert rounds == 3
+
+
+def test_counting_tells_of_each_output(bench: Bench) -> None:
+    planned(bench)
+    for index in range(3):
+        bench.folder.write_shard_output(J, index, b"rubbish\n" if index else b"")
+    moves: list[None] = []
+    count_outputs(bench.context, J, lambda: moves.append(None))
+    assert len(moves) == 3

@@ -45,6 +45,7 @@ def test_names_are_compared_without_the_stripped_prefix() -> None:
         LINES[0] + LINES[1] + LINES[1],
         OUTPUT + LINES[2],
         OUTPUT + b"\n",
+        b"\n" + OUTPUT[:-1],
         OUTPUT.replace(b'"detections":[]', b'"detections":null'),
         OUTPUT.replace(b'"detections":null', b'"detections":[]'),
         OUTPUT.replace(b'"conf":0.9', b'"conf":NaN'),

@@ -9,10 +9,12 @@ import pytest
 
 from core.errors import (
     AccessRevoked,
+    ConfigError,
     DetectorError,
     JobFolderTrouble,
     ModelUnavailable,
     StorageTrouble,
+    Unavailable,
 )
 from core.job_folder import JobFolder
 from core.jobs import JobStatus, RequestedImage
@@ -138,13 +140,17 @@ def test_expired_sas_pauses_the_job_and_counts_nothing(
         run_shard(planned.context, J, 0)
     job = planned.store.get(J)
     assert job and job.status is JobStatus.PAUSED and "access_revoked" in (job.reason or "")
+    assert job.progress.shards_running == 0
+    assert J not in planned.context._open_jobs  # a fresh SAS is to be read
     planned.store.resume(J)
     run_shard(planned.context, J, 0)
     assert planned.store.get(J).status is JobStatus.MERGING  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("error", [ModelUnavailable(), JobFolderTrouble()])
-def test_fault_of_ours_is_not_counted_against_the_shard(
+@pytest.mark.parametrize(
+    "error", [ModelUnavailable(), JobFolderTrouble(), Unavailable(), ConfigError()]
+)
+def test_trouble_of_ours_is_not_counted_against_the_shard(
     planned: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     with monkeypatch.context() as patch:
@@ -201,3 +207,44 @@ def test_cancelled_in_the_middle_gives_the_shard_up(
     with pytest.raises(FileNotFoundError):
         output(planned)
     assert planned.store.get(J).status is JobStatus.MERGING  # type: ignore[union-attr]
+
+
+def test_damaged_output_is_written_anew(planned: Bench) -> None:
+    planned.folder.write_shard_output(J, 0, b"rubbish\n")
+    run_shard(planned.context, J, 0)
+    assert tally_of(output(planned)).images == len(PICTURES)
+    assert planned.store.get(J).status is JobStatus.MERGING  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_shard_whose_image_list_is_damaged_ends_its_job(planned: Bench, lost: bool) -> None:
+    file = planned.pictures.parent / f"storage/jobs/{J}/images/0000000.ndjson"
+    if lost:
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-20])
+    for _ in range(MAX_ERRORS + 1):
+        assert planned.store.get(J).status is JobStatus.RUNNING  # type: ignore[union-attr]
+        with pytest.raises((FileNotFoundError, ValueError)):
+            run_shard(planned.context, J, 0)
+        due(planned)
+    merge_job(planned.context, J)
+    final = planned.folder.read_final(J)
+    assert final.status is JobStatus.FAILED and (final.reason or "").startswith("job_damaged: ")
+
+
+def test_container_that_failed_is_opened_anew(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_runner, "run_pipeline", breaking(StorageTrouble()))
+    with pytest.raises(StorageTrouble):
+        run_shard(planned.context, J, 0)
+    assert J not in planned.context._open_jobs
+
+
+def test_worker_keeps_few_jobs_open(bench: Bench) -> None:
+    ids = [f"{n:032x}" for n in range(12)]
+    for job_id in ids:
+        bench.accept(job_id)
+        bench.context.open_job(job_id)
+    assert list(bench.context._open_jobs) == ids[-8:]

@@ -1,0 +1,32 @@
+"""The catalog, and frozen graphs of one's own."""
+
+from pathlib import Path
+
+import pytest
+
+from core.catalog import MODELS, find_model, known_models
+from core.errors import InvalidRequest
+
+
+def test_every_model_is_found_by_its_name() -> None:
+    for name, model in MODELS.items():
+        assert model.name == name and find_model(name) is model
+
+
+def test_unknown_model_names_the_known_ones() -> None:
+    with pytest.raises(InvalidRequest, match=r"megadetector-v2, .*demo, mine") as refused:
+        find_model("megadetector-v9", [Path("/models/mine.pb")])
+    assert refused.value.pointer == "/model"
+
+
+def test_file_is_a_model_by_its_stem() -> None:
+    path = Path("/models/mine.v2.pb")
+    model = find_model("mine.v2", [path])
+    assert model.detector == "mine.v2.pb" and Path("/elsewhere") / model.file == path
+    assert model.categories == {"1": "animal", "2": "person", "3": "vehicle"}
+    assert set(known_models([path])) == {*MODELS, "mine.v2"}
+
+
+def test_path_is_never_a_model_name() -> None:
+    with pytest.raises(InvalidRequest):
+        find_model("/models/mine.pb")
