@@ -11,6 +11,7 @@ import msgspec
 from api.problems import BeingRestored, NoResults
 from api.source_check import check_source
 from core.config import Settings
+from core.containers.opening import within
 from core.errors import JobConflict, JobNotFound, ResultsNotReady, Unavailable
 from core.job_folder import JobFolder
 from core.job_record import shown_request
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 #: Statuses from which a job can be cancelled.
 CANCELLABLE = frozenset({JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED})
+
+# Each part that is slow may take two seconds; all together, whoever submits waits three at most.
+_CHECK_SECONDS = 2.8
 
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 # Records are small, and never change once they stand.
@@ -81,13 +85,16 @@ class JobService:
 
     def submit(self, request: JobRequest) -> JobView:
         """Accept a job. Raises InvalidRequest or Unavailable, and then nothing was accepted."""
-        self._store.ping()
-        self._folder.probe()
-        check_source(request, self._settings)
+        within(_CHECK_SECONDS, lambda: self._check(request))
         job = self._accepted(request)
         self._folder.accept(job)
         logger.info("accepted job %s for %s", job.id, request.model)
         return JobView(self._make_known(job), _shown(job))
+
+    def _check(self, request: JobRequest) -> None:
+        self._store.ping()
+        self._folder.probe()
+        check_source(request, self._settings)
 
     def _accepted(self, request: JobRequest) -> AcceptedJob:
         now = utc_now()

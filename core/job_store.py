@@ -155,8 +155,9 @@ class JobStore:
             return None
         return Lease(job_id, name, token, **answer)
 
-    def renew(self, lease: Lease) -> Renewal:
-        renewal: Renewal = self._run("renew", lease.job_id, lease.unit, lease.token)
+    def renew(self, lease: Lease, images: int = 0) -> Renewal:
+        """Extend a lease. `images` of its shard are finished, and may be shown as progress."""
+        renewal: Renewal = self._run("renew", lease.job_id, lease.unit, lease.token, images)
         return renewal
 
     def release(self, lease: Lease, wait_seconds: float = 0) -> bool:
@@ -228,10 +229,13 @@ class JobStore:
             pipe.hgetall(key)
             pipe.hgetall(f"{key}:failures")
             pipe.zcard(f"{key}:leases")
+            pipe.hvals(f"{key}:partial")
         rows = iter(self._execute(pipe))
         views = [
-            job_from_fields(job_id, fields, failures, leases)
-            for job_id, fields, failures, leases in zip(ids, rows, rows, rows, strict=True)
+            job_from_fields(job_id, fields, failures, leases, sum(map(int, partial)))
+            for job_id, fields, failures, leases, partial in zip(
+                ids, rows, rows, rows, rows, strict=True
+            )
             if fields
         ]
         models = {job.model for job in views if not job.terminal}

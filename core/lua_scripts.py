@@ -37,7 +37,7 @@ _RULES: dict[str, object] = {
     "smallest_window": 4,
     # The keys of a job that only a live one needs.
     "parts": [
-        *("ready", "sent", "leases", "owners", "errors", "losses"),
+        *("ready", "sent", "leases", "owners", "partial", "errors", "losses"),
         *("done", "tally", "failures"),
     ],
 }

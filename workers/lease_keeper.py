@@ -50,6 +50,7 @@ class LeaseKeeper:
         self._ended: Renewal | None = None
         self._loading = False
         self._last_move = time.monotonic()
+        self._images = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
 
@@ -66,8 +67,9 @@ class LeaseKeeper:
         self._stop.set()
         self._thread.join()
 
-    def moved(self) -> None:
-        """The work went a step on. Raises LeaseEnded when it is not ours any more."""
+    def moved(self, images: int = 0) -> None:
+        """The work went on, by so many images. Raises LeaseEnded when it is not ours any more."""
+        self._images += images
         self._last_move = time.monotonic()
         if self._ended:
             raise LeaseEnded(f"the lease of {self.lease.unit} ended: {self._ended}")
@@ -93,7 +95,7 @@ class LeaseKeeper:
 
     def _renew(self) -> bool:
         try:
-            renewal = self._store.renew(self.lease)
+            renewal = self._store.renew(self.lease, self._images)
         except Unavailable:
             # Nobody else can claim either. What is written stands, and will be found.
             return True

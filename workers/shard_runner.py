@@ -125,7 +125,7 @@ def _named(
     keeper: LeaseKeeper,
 ) -> Iterator[ImageResult]:
     for result, image in zip(results, images, strict=True):
-        keeper.moved()
+        keeper.moved(images=1)
         if strip_prefix:
             yield msgspec.structs.replace(result, file=file_name(image, strip_prefix))
         else:

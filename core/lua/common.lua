@@ -69,6 +69,7 @@ end
 local function drop_lease(id, unit)
   redis.call('ZREM', key(id, 'leases'), unit)
   redis.call('HDEL', key(id, 'owners'), unit)
+  redis.call('HDEL', key(id, 'partial'), unit)
 end
 
 local function take_lease(id, unit, token)

@@ -1,9 +1,9 @@
--- Extends a lease. ARGV: id, unit, token. Returns
+-- Extends a lease, and tells how far its work is. ARGV: id, unit, token, images finished. Returns
 --   'ok'       the lease is extended, or taken up again when nobody else has claimed since
 --   'lost'     another worker has it
 --   'stopped'  the job does not want this unit any more (done, cancelled, paused, ended)
 --   'unknown'  Redis has lost the job: go on, what is written will be found
-local id, unit, token = ARGV[1], ARGV[2], ARGV[3]
+local id, unit, token, images = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 if redis.call('EXISTS', key(id)) == 0 then
   return reply('unknown')
 end
@@ -26,4 +26,7 @@ if owner and owner ~= token then
   return reply('lost')
 end
 take_lease(id, unit, token)
+if images > 0 then
+  redis.call('HSET', key(id, 'partial'), unit, images)
+end
 return reply('ok')

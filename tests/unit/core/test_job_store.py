@@ -98,10 +98,13 @@ def test_first_image_list_starts_the_job_while_listing_goes_on(
     assert job and job.status is JobStatus.RUNNING and not job.progress.listing_over
 
 
-def test_planned_out_of_turn_changes_nothing(running: JobStore) -> None:
-    assert not running.planned(J, 1, 10)
-    assert not running.planned(J, 4, 10)
-    job = running.get(J)
+def test_planned_out_of_turn_changes_nothing(store: JobStore) -> None:
+    store.create(accepted_job(J))
+    for index in range(3):
+        assert store.planned(J, index, 10)
+    assert not store.planned(J, 1, 10)
+    assert not store.planned(J, 4, 10)
+    job = store.get(J)
     assert job and job.progress.shards == 3 and job.progress.images == 30
 
 
@@ -162,6 +165,7 @@ def test_finished_job_keeps_its_view_and_nothing_else(
     assert job and job.status is ended and job.progress.images == 30 and job.finished_at
     assert client.keys(f"{PREFIX}job:*") == [f"{PREFIX}job:{J}".encode()]
     assert client.zcard(f"{PREFIX}live") == 0
+    assert client.pttl(f"{PREFIX}job:{J}") > 0  # it goes when its time is over
 
 
 def test_terminal_job_refuses_every_change(running: JobStore, outbox: Outbox) -> None:
@@ -196,6 +200,10 @@ def test_unknown_job_is_refused(store: JobStore) -> None:
     assert store.cancel(K) is None
     assert store.get(K) is None
     assert not store.done(K, 0, Tally(1))
+    assert not store.planned(K, 0, 1)
+    assert not store.listed(K, shards=0, images=0, duplicates=0, skipped={})
+    assert not store.pause(K, "x") and not store.resume(K)
+    assert not finish(store, K, JobStatus.COMPLETED)
 
 
 def test_output_of_a_lost_lease_still_counts_once(running: JobStore, client: redis.Redis) -> None:
@@ -229,7 +237,9 @@ def test_lease_returned_by_the_reaper_is_taken_up_again(
     assert lease
     expire_leases(client)
     running.reap("r")
+    assert client.zscore(f"{PREFIX}job:{J}:sent", "0000000")
     assert running.renew(lease) == "ok"
+    assert not client.zscore(f"{PREFIX}job:{J}:sent", "0000000")
     assert running.claim(J, 0, "two") is None
 
 
@@ -305,7 +315,8 @@ def test_worker_whose_lease_was_taken_does_not_take_it_from_its_new_holder(
     expire_leases(client)
     other = running.claim(J, 0, "other", exclusive=True)
     assert running.claim(J, 1, "gpu", exclusive=True)
-    assert other and running.renew(other) == "ok" and running.claim(J, 0, "third") is None
+    assert running.claim(J, 0, "third") is None
+    assert other and running.renew(other) == "ok"
 
 
 def test_job_that_waited_for_a_dead_child_ends_when_its_worker_claims_elsewhere(
@@ -326,6 +337,39 @@ def test_refused_message_is_in_flight_no_more(store: JobStore, client: redis.Red
     store.planned(J, 1, 10)
     assert store.claim(J, 1, "other") is None
     assert client.zrange(f"{PREFIX}job:{J}:sent", 0, -1) == [b"0000000"]
+
+
+def test_plan_is_given_out_only_while_there_is_something_to_list(store: JobStore) -> None:
+    store.create(accepted_job(J))
+    plan = store.claim(J, "plan", "control")
+    store.planned(J, 0, 10)
+    store.pause(J, "x")
+    assert plan and not store.abort(plan, "listing_failed: x")
+    assert store.renew(plan) == "stopped" and store.release(plan)
+    assert store.claim(J, "plan", "control") is None
+    store.resume(J)
+    plan = store.claim(J, "plan", "control")
+    assert plan and store.renew(plan) == "ok"
+    store.listed(J, shards=1, images=10, duplicates=0, skipped={})
+    assert store.get(J).progress.shards_running == 0  # type: ignore[union-attr]
+    assert store.renew(plan) == "stopped" and store.claim(J, "plan", "control") is None
+
+
+def test_lease_of_a_shard_that_another_finished_is_not_renewed(running: JobStore) -> None:
+    lease = running.claim(J, 0, "slow")
+    running.done(J, 0, Tally(10))
+    assert lease and running.renew(lease) == "stopped"
+
+
+def test_lease_outlives_a_job_that_is_being_brought_back(
+    running: JobStore, client: redis.Redis
+) -> None:
+    lease = running.claim(J, 0, "one")
+    client.flushall()
+    running.create(accepted_job(J))
+    assert lease and running.renew(lease) == "ok"
+    running.planned(J, 0, 10)
+    assert running.claim(J, 0, "two") is None
 
 
 def test_merge_that_is_over_is_not_renewed(running: JobStore) -> None:
@@ -454,9 +498,21 @@ def test_resumed_job_gives_no_reason(running: JobStore) -> None:
 
 def test_shard_of_an_aborted_job_is_not_sent_again(running: JobStore, outbox: Outbox) -> None:
     leases = [running.claim(J, index, "w") for index in range(3)]
-    one, two, _ = leases
+    one, two, three = leases
     assert one and two and running.abort(one, "job_damaged: x") and running.release(two)
+    assert three and running.renew(three) == "stopped"
     assert status(running) is JobStatus.RUNNING and outbox.take() == []
+
+
+def test_aborted_job_sends_and_gives_out_no_more_shards(store: JobStore, outbox: Outbox) -> None:
+    store.create(accepted_job(J))
+    for index in range(8):
+        store.planned(J, index, 10)
+    one, two = store.claim(J, 0, "one"), store.claim(J, 1, "two")
+    outbox.take()
+    assert one and two and store.abort(one, "job_damaged: x")
+    assert status(store) is JobStatus.RUNNING and outbox.take() == []
+    assert store.claim(J, 2, "w") is None
 
 
 # Merging.
@@ -506,7 +562,9 @@ def test_window_bounds_what_is_in_flight(store: JobStore, outbox: Outbox) -> Non
     for index in range(20):
         store.planned(J, index, 10)
     assert [message.index for message in outbox.take()] == [0, 1, 2, 3]
-    run(store, 0)
+    store.claim(J, 0, "w")
+    assert outbox.take() == []  # what is claimed is in flight too
+    store.done(J, 0, Tally(10))
     assert [message.index for message in outbox.take()] == [4]
 
 
@@ -669,9 +727,80 @@ def test_image_lists_beyond_the_plan_are_forgotten(store: JobStore) -> None:
     assert job and job.status is JobStatus.RUNNING
     assert (job.progress.images, job.progress.shards) == (20, 2)
     assert (job.progress.images_done, job.progress.shards_done) == (0, 0)
+    assert job.progress.shards_running == 0
     for index in range(2):
         run(store, index)
     assert status(store) is JobStatus.MERGING
+
+
+def test_message_just_sent_to_a_queue_that_was_long_empty_is_not_lost(
+    running: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    running.reap("r")
+    client.hincrby(f"{PREFIX}empty_since", "demo", -31_000)
+    running.reap("r")
+    assert outbox.take() == []
+
+
+def test_plan_and_merge_are_not_sent_to_others_while_somebody_holds_them(
+    running: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    running.create(accepted_job(K))
+    running.claim(K, "plan", "control")
+    for index in range(3):
+        run(running, index)
+    running.claim(J, "merge", "control")
+    outbox.take()
+    client.hincrby(f"{PREFIX}job:{K}", "sent_plan_job", -31_000)
+    client.hincrby(f"{PREFIX}job:{J}", "sent_merge_job", -31_000)
+    running.reap("r")
+    assert outbox.take() == []
+
+
+def test_aborted_job_is_not_sent_to_be_planned(
+    store: JobStore, client: redis.Redis, outbox: Outbox
+) -> None:
+    store.create(accepted_job(J))
+    plan = store.claim(J, "plan", "control")
+    store.planned(J, 0, 10)
+    store.claim(J, 0, "w")
+    assert plan and store.abort(plan, "listing_failed: x")
+    outbox.take()
+    client.hincrby(f"{PREFIX}job:{J}", "sent_plan_job", -31_000)
+    store.reap("r")
+    assert outbox.take() == []
+
+
+def test_output_that_is_found_takes_its_shard_out_of_the_waiting_ones(
+    store: JobStore, outbox: Outbox
+) -> None:
+    store.create(accepted_job(J))
+    for index in range(6):
+        store.planned(J, index, 10)
+    outbox.take()
+    assert store.done(J, 4, Tally(10))
+    run(store, 0)
+    assert [message.index for message in outbox.take()] == [5]
+
+
+def test_worker_that_fell_silent_is_forgotten(store: JobStore, client: redis.Redis) -> None:
+    store.create(accepted_job(J))
+    store.planned(J, 0, 10)
+    store.heartbeat("demo", "silent")
+    store.claim(J, 0, "silent", exclusive=True)
+    age(client, "workers:demo", 601_000)
+    store.heartbeat("demo", "other")
+    assert client.zrange(f"{PREFIX}workers:demo", 0, -1) == [b"other"]
+    assert client.hkeys(f"{PREFIX}holding") == []
+    store.claim(J, 1, "other", exclusive=True)
+    store.retire("demo", "other")
+    assert client.hkeys(f"{PREFIX}holding") == []
+
+
+def test_job_that_redis_forgot_is_live_no_more(running: JobStore, client: redis.Redis) -> None:
+    client.delete(f"{PREFIX}job:{J}")
+    running.reap("r")
+    assert running.reap("r") == []  # so that it is found to be missing, and brought back
 
 
 def test_late_claim_of_an_early_message_does_not_turn_the_clock_back(
@@ -730,6 +859,8 @@ def test_rate_is_measured_by_finished_shards(running: JobStore) -> None:
     running.claim(J, 0, "w")
     running.done(J, 0, Tally(10), seconds=5)
     assert running.seconds_an_image("demo") == pytest.approx(0.5)
+    running.done(J, 1, Tally(10), seconds=10)
+    assert running.seconds_an_image("demo") == pytest.approx(0.6)  # one shard is not all
 
 
 def test_redis_away_is_unavailable() -> None:
@@ -761,3 +892,28 @@ def test_plan_that_failed_is_sent_again_after_its_wait(
     assert outbox.take() == [Message("plan_job", J)]
     again = store.claim(J, "plan", "control")
     assert again and again.errors == 1
+
+
+def test_progress_shows_what_running_shards_have_finished(
+    running: JobStore, client: redis.Redis
+) -> None:
+    one, two = running.claim(J, 0, "one"), running.claim(J, 1, "two")
+    assert one and two
+    running.renew(one, images=4)
+    running.renew(two, images=3)
+    job = running.get(J)
+    assert job and job.progress.images_done == 7
+    running.done(J, 0, Tally(10))
+    running.release(two)
+    job = running.get(J)
+    assert job and job.progress.images_done == 10
+    finish_all(running)
+    assert client.keys(f"{PREFIX}job:{J}:partial") == []
+
+
+def finish_all(store: JobStore) -> None:
+    for index in range(1, 3):
+        lease = store.claim(J, index, "w")
+        assert lease
+        store.renew(lease, images=2)
+        store.done(J, index, Tally(10))

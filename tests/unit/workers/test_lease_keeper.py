@@ -82,10 +82,10 @@ def test_redis_that_is_away_for_a_while_does_not_end_the_lease(
     renew = JobStore.renew
     away = iter(range(3))
 
-    def flaky(store: JobStore, lease: Lease) -> Renewal:
+    def flaky(store: JobStore, lease: Lease, images: int) -> Renewal:
         if next(away, None) is not None:
             raise Unavailable
-        return renew(store, lease)
+        return renew(store, lease, images)
 
     monkeypatch.setattr(JobStore, "renew", flaky)
     before = expiry(bench)
