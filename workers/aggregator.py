@@ -152,6 +152,7 @@ class _Merge:
             detection_threshold=request.detection_threshold,
             preprocessing=request.preprocessing,
             truncated_images=request.truncated_images,
+            custom={"partial": True, "images_listed": self._plan.images} if self._early else None,
         )
         writer.begin(info, model.categories)
 

@@ -72,6 +72,7 @@ def test_merge_holds_every_image_once_in_order_and_ends_the_job(planned: Bench) 
     final, results = served(planned)
     assert [image["file"] for image in results["images"]] == [f"{n:02d}.jpg" for n in range(50)]
     assert results["info"]["format_version"] == "1.6"
+    assert "partial" not in results["info"]["custom_metadata"]["megabatch"]
     assert final.status is JobStatus.COMPLETED and final.reason is None
     assert final.progress.images == final.progress.images_done == IMAGES
     job = planned.store.get(J)
@@ -124,6 +125,8 @@ def test_cancelled_job_merges_what_is_finished(planned: Bench) -> None:
     final, results = served(planned)
     assert final.status is JobStatus.CANCELLED
     assert [image["file"] for image in results["images"]] == [f"{n}.jpg" for n in range(32, 48)]
+    told = results["info"]["custom_metadata"]["megabatch"]
+    assert (told["partial"], told["images_listed"]) == (True, IMAGES)
     assert final.progress.images == IMAGES and final.progress.images_done == 16
 
 
