@@ -227,7 +227,9 @@ def _no_images(request: JobRequest, plan: Plan) -> str:
     where = f" whose name starts with {request.prefix!r}" if request.prefix else ""
     skipped = sum(plan.skipped.values())
     passed = f" {skipped} other files were passed over." if skipped else ""
-    return f"no_images: the container holds no image{where}.{passed}"
+    listed = request.images is not None or request.images_url is not None
+    what = "the list names" if listed else "the container holds"
+    return f"no_images: {what} no image{where}.{passed}"
 
 
 def proven_shards(
