@@ -11,7 +11,7 @@ from api.headers import add_headers
 from api.health import health_blueprint
 from api.job_service import JobService
 from api.jobs import jobs_blueprint
-from api.models import models_blueprint
+from api.model_list import models_blueprint
 from api.results import results_blueprint
 from api.validation import refuse_fields
 from core.catalog import find_model

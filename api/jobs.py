@@ -30,6 +30,20 @@ def jobs_blueprint(service: JobService, settings: Settings) -> APIBlueprint:
         response.headers["Location"] = job_url(view.job.id)
         return response
 
+    @blueprint.post("/<job_id>/cancel", responses={200: JobResource, 202: JobResource})
+    def cancel(path: JobPath) -> Response:
+        """Cancel a job.
+
+        What is finished is merged and can be had as results. Asking again changes nothing.
+        """
+        view, began = service.cancel(path.job_id)
+        return _answer(view, 202 if began else 200)
+
+    _add_reading(blueprint, service)
+    return blueprint
+
+
+def _add_reading(blueprint: APIBlueprint, service: JobService) -> None:
     @blueprint.get("", responses={200: JobsPage})
     def show_all(query: JobsQuery) -> Response:
         """List jobs, newest first."""
@@ -49,17 +63,6 @@ def jobs_blueprint(service: JobService, settings: Settings) -> APIBlueprint:
         response.add_etag(weak=True)
         response.make_conditional(request)
         return response
-
-    @blueprint.post("/<job_id>/cancel", responses={200: JobResource, 202: JobResource})
-    def cancel(path: JobPath) -> Response:
-        """Cancel a job.
-
-        What is finished is merged and can be had as results. Asking again changes nothing.
-        """
-        view, began = service.cancel(path.job_id)
-        return _answer(view, 202 if began else 200)
-
-    return blueprint
 
 
 def _answer(view: JobView, status: int) -> Response:
