@@ -336,3 +336,11 @@ def test_plan_that_ends_before_the_last_image_list_ends_the_listing_all_the_same
     job = bench.store.get(J)
     assert job and job.progress.listing_over
     assert (job.progress.images, job.progress.shards) == (32, 2)
+
+
+def test_planner_opens_the_container_anew(bench: Bench) -> None:
+    bench.add(*names(3))
+    bench.accept()
+    _, before = bench.context.open_job(J)  # with a SAS that may have expired since
+    plan_job(bench.context, J)
+    assert bench.context.open_job(J)[1] is not before

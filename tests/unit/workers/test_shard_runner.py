@@ -16,14 +16,18 @@ from core.errors import (
     StorageTrouble,
     Unavailable,
 )
+from core.failures import FailureCode, ImageFailure
 from core.job_folder import JobFolder
+from core.job_store import JobStore, Lease
 from core.jobs import JobStatus, RequestedImage
 from core.lua_scripts import MAX_ERRORS, MAX_LOSSES
+from core.results.format import failed
 from tests.integration.oracle import expected_images
 from tests.pictures import jpeg
 from tests.unit.workers.conftest import Bench, J
 from workers import shard_runner
 from workers.aggregator import merge_job
+from workers.lease_keeper import LeaseEnded, LeaseKeeper
 from workers.planner import plan_job
 from workers.shard_output import tally_of
 from workers.shard_runner import run_shard
@@ -248,3 +252,50 @@ def test_worker_keeps_few_jobs_open(bench: Bench) -> None:
         bench.accept(job_id)
         bench.context.open_job(job_id)
     assert list(bench.context._open_jobs) == ids[-8:]
+
+
+def test_detector_that_loads_is_no_standstill(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading: list[bool] = []
+    keepers: list[LeaseKeeper] = []
+    enter, load = LeaseKeeper.__enter__, planned.context.detector
+
+    def entering(keeper: LeaseKeeper) -> LeaseKeeper:
+        keepers.append(keeper)
+        return enter(keeper)
+
+    def slow(model: str) -> Any:
+        loading.append(keepers[0]._loading)
+        return load(model)
+
+    monkeypatch.setattr(LeaseKeeper, "__enter__", entering)
+    monkeypatch.setattr(planned.context, "detector", slow)
+    run_shard(planned.context, J, 0)
+    assert loading == [True] and not keepers[0]._loading
+
+
+def test_pipeline_has_ended_before_its_shard_is_given_back(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    release = JobStore.release
+
+    def pipeline(*_: Any) -> Iterator[Any]:
+        try:
+            yield failed("a.jpg", ImageFailure(FailureCode.TRUNCATED))
+        finally:
+            events.append("pipeline ended")
+
+    def moved(_: LeaseKeeper, **__: int) -> None:
+        raise LeaseEnded
+
+    def releasing(store: JobStore, lease: Lease, wait_seconds: float = 0) -> bool:
+        events.append("given back")
+        return release(store, lease, wait_seconds)
+
+    monkeypatch.setattr(shard_runner, "run_pipeline", pipeline)
+    monkeypatch.setattr(LeaseKeeper, "moved", moved)
+    monkeypatch.setattr(JobStore, "release", releasing)
+    run_shard(planned.context, J, 0)
+    assert events == ["pipeline ended", "given back"]
