@@ -155,28 +155,24 @@ class JobService:
 
     def cancel(self, job_id: str) -> tuple[JobView, bool]:
         """The job afterwards, and whether this call began its end. Raises JobConflict."""
-        status = self.view(job_id).job.status
-        began = False
-        if status in CANCELLABLE:
+        view, began = self.view(job_id), False
+        if view.job.status in CANCELLABLE:
             # First the storage, so that the wish outlives Redis.
             self._folder.mark_cancelled(job_id)
             before = self._store.cancel(job_id)
             if before is None:
                 raise BeingRestored()
-            began, status = before in CANCELLABLE, before
-        if not began:
-            self._check_was_cancelled(job_id, status)
-        return self.view(job_id), began
-
-    def _check_was_cancelled(self, job_id: str, status: JobStatus) -> None:
-        if status in (JobStatus.CANCELLING, JobStatus.CANCELLED):
-            return
-        if status is JobStatus.MERGING:
-            # A cancelled job merges what it has; whoever asks twice meets it here.
-            if self._folder.is_cancelled(job_id):
-                return
+            view, began = self.view(job_id), before in CANCELLABLE
+        # A cancelled job merges what it has; whoever asks again meets it there.
+        if view.job.status in (JobStatus.CANCELLING, JobStatus.CANCELLED):
+            return view, began
+        if view.job.status is JobStatus.MERGING and view.job.cancelled:
+            return view, began
+        # It went on to its end while we were asking.
+        self._folder.forget_cancelling(job_id)
+        if view.job.status is JobStatus.MERGING:
             raise JobConflict("The results file is being written; it is too late to cancel.")
-        raise JobConflict(f"The job is {status} and can no longer be cancelled.")
+        raise JobConflict(f"The job is {view.job.status} and can no longer be cancelled.")
 
     # Results.
 

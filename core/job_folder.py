@@ -60,6 +60,10 @@ class JobFolder:
         """Keep the wish to cancel, so that it outlives Redis."""
         self._storage.create(f"jobs/{job_id}/cancelled", b"")
 
+    def forget_cancelling(self, job_id: str) -> None:
+        """The wish came too late."""
+        self._storage.delete(f"jobs/{job_id}/cancelled")
+
     def is_cancelled(self, job_id: str) -> bool:
         return self._storage.exists(f"jobs/{job_id}/cancelled")
 

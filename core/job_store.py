@@ -35,7 +35,10 @@ class Lease(msgspec.Struct, frozen=True):
     #: A shard's seven digits, `plan` or `merge`.
     unit: str
     token: str
+    #: Attempts of this unit so far that ended with an error of its own, because the container's
+    #: storage was away, and without a word.
     errors: int = 0
+    outages: int = 0
     losses: int = 0
     #: The job was cancelled: a merge takes what is finished.
     cancelled: bool = False
@@ -165,10 +168,13 @@ class JobStore:
         wait = int(1000 * wait_seconds)
         return bool(self._run("release", lease.job_id, lease.unit, lease.token, wait))
 
-    def fail(self, lease: Lease, wait_seconds: float) -> bool:
-        """Report an error: the unit may be tried again after so long."""
-        wait = int(1000 * wait_seconds)
-        return bool(self._run("fail", lease.job_id, lease.unit, lease.token, wait))
+    def fail(self, lease: Lease, wait_seconds: float, *, outage: bool = False) -> bool:
+        """Report an error: the unit may be tried again after so long.
+
+        `outage` says that the container's storage was away, which is counted apart.
+        """
+        wait, counted = int(1000 * wait_seconds), "outages" if outage else "errors"
+        return bool(self._run("fail", lease.job_id, lease.unit, lease.token, wait, counted))
 
     def done(self, job_id: str, index: int, tally: Tally, seconds: float = 0) -> bool:
         """The output of shard `index` stands. False when that was known, or the job is over."""

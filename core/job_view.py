@@ -62,5 +62,6 @@ def job_from_fields(
         merging_at=_moment(fields, b"merging"),
         finished_at=_moment(fields, b"finished"),
         reason=fields.get(b"reason", b"").decode() or None,
+        cancelled=fields.get(b"cancelled") == b"1",
         progress=progress,
     )

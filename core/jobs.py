@@ -133,6 +133,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     #: Why the job failed or is paused, as `code: what to do`.
     reason: str | None = None
+    #: Cancelling was asked for in time: the job ends with what is finished.
+    cancelled: bool = False
     #: No live worker serves the job's model.
     waiting_for_workers: bool = False
 

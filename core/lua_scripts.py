@@ -8,6 +8,9 @@ from core.jobs import TRANSITIONS
 LEASE_MS = 30_000
 #: A reported error may happen so often to a shard before its images become failures.
 MAX_ERRORS = 5
+#: The container's storage may be away so often, over more than an hour, before a shard's images
+#: become failures.
+MAX_OUTAGES = 20
 #: A shard may be lost so often before its images become failures.
 MAX_LOSSES = 20
 
@@ -37,7 +40,8 @@ _RULES: dict[str, object] = {
     "smallest_window": 4,
     # The keys of a job that only a live one needs.
     "parts": [
-        *("ready", "sent", "leases", "owners", "partial", "errors", "losses"),
+        *("ready", "sent", "leases", "owners", "partial"),
+        *("errors", "outages", "losses"),
         *("done", "tally", "failures"),
     ],
 }

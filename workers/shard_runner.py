@@ -7,12 +7,12 @@ from contextlib import closing
 
 import msgspec
 
-from core.errors import AccessRevoked
+from core.errors import AccessRevoked, StorageTrouble
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage, decode_image_list
 from core.job_store import Lease, Tally
 from core.jobs import JobRequest
-from core.lua_scripts import MAX_ERRORS, MAX_LOSSES
+from core.lua_scripts import MAX_ERRORS, MAX_LOSSES, MAX_OUTAGES
 from core.results.format import ImageResult, failed
 from detection.detector import Detector
 from detection.images import DecodeOptions
@@ -57,6 +57,8 @@ def _try_again(context: WorkerContext, lease: Lease, error: Exception) -> None:
         # Not even a failure for each image can be written: nobody knows which images they are.
         what = f"job_damaged: shard {lease.unit} cannot be run ({type(error).__name__})."
         context.store.abort(lease, what)
+    elif isinstance(error, StorageTrouble):
+        context.store.fail(lease, wait_before_retry(lease.outages), outage=True)
     else:
         context.store.fail(lease, wait_before_retry(lease.errors))
 
@@ -94,7 +96,7 @@ def _standing(context: WorkerContext, job_id: str, index: int) -> Tally | None:
 
 
 def _out_of_attempts(lease: Lease) -> bool:
-    return lease.errors >= MAX_ERRORS or lease.losses >= MAX_LOSSES
+    return lease.errors >= MAX_ERRORS or lease.outages >= MAX_OUTAGES or lease.losses >= MAX_LOSSES
 
 
 def _give_up(images: list[ListedImage], request: JobRequest) -> list[ImageResult]:

@@ -1,6 +1,6 @@
 -- Leases a unit of work to a worker. ARGV: id, unit, token, exclusive ('1' for a worker that has one
 -- child, so that whatever else it holds was lost). A token is 'worker/random'.
--- Returns {errors, losses, cancelled, reason} or {refused}.
+-- Returns {errors, outages, losses, cancelled, reason} or {refused}.
 local id, unit, token, exclusive = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
 local worker = string.match(token, '^[^/]+')
 
@@ -68,11 +68,13 @@ take_lease(id, unit, token)
 if exclusive then
   redis.call('HSET', P .. 'holding', worker, cjson.encode({id, unit, token}))
 end
-local errors = tonumber(redis.call('HGET', key(id, 'errors'), unit)) or 0
-local losses = tonumber(redis.call('HGET', key(id, 'losses'), unit)) or 0
+local function counted(what)
+  return tonumber(redis.call('HGET', key(id, what), unit)) or 0
+end
 return changed(id, {
-  errors = errors,
-  losses = losses,
+  errors = counted('errors'),
+  outages = counted('outages'),
+  losses = counted('losses'),
   cancelled = number(id, 'cancelled') == 1,
   reason = field(id, 'reason') or '',
 })

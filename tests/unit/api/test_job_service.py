@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from api.factory import create_app
 from api.job_service import JobService
 from core.config import Settings
-from core.errors import JobFolderTrouble
+from core.errors import JobConflict, JobFolderTrouble
 from core.job_folder import JobFolder, open_job_folder
+from core.job_store import Tally
 from core.jobs import AcceptedJob
 from core.queue import open_job_store
 from core.secrets import Sealer
@@ -186,3 +187,23 @@ def test_a_job_whose_files_are_gone_is_not_found(
     job_id = submit()
     shutil.rmtree(tmp_path / "storage" / "jobs")
     assert client.get(f"/v1/jobs/{job_id}").status_code == 404
+
+
+def test_cancelling_that_comes_too_late_leaves_no_wish_behind(
+    settings: Settings, pictures: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, folder = open_job_store(settings, socket_timeout=5), open_job_folder(settings)
+    service = JobService(settings, store, folder, folder)
+    job_id = service.submit(job_request(container_url=pictures)).job.id
+    store.planned(job_id, 0, 1)
+    mark = JobFolder.mark_cancelled
+
+    def slow_mark(folder: JobFolder, job_id: str) -> None:
+        mark(folder, job_id)
+        store.listed(job_id, shards=1, images=1, duplicates=0, skipped={})
+        store.done(job_id, 0, Tally(1))
+
+    monkeypatch.setattr(JobFolder, "mark_cancelled", slow_mark)
+    with pytest.raises(JobConflict):
+        service.cancel(job_id)
+    assert not folder.is_cancelled(job_id)

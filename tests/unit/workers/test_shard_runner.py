@@ -20,7 +20,7 @@ from core.failures import FailureCode, ImageFailure
 from core.job_folder import JobFolder
 from core.job_store import JobStore, Lease
 from core.jobs import JobStatus, RequestedImage
-from core.lua_scripts import MAX_ERRORS, MAX_LOSSES
+from core.lua_scripts import MAX_ERRORS, MAX_LOSSES, MAX_OUTAGES
 from core.results.format import failed
 from tests.integration.oracle import expected_images
 from tests.pictures import jpeg
@@ -167,12 +167,19 @@ def test_trouble_of_ours_is_not_counted_against_the_shard(
     assert lease and lease.errors == lease.losses == 0
 
 
-@pytest.mark.parametrize("error", [StorageTrouble(), DetectorError(), RuntimeError("surprise")])
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [
+        (StorageTrouble(), MAX_OUTAGES),
+        (DetectorError(), MAX_ERRORS),
+        (RuntimeError("surprise"), MAX_ERRORS),
+    ],
+)
 def test_shard_that_keeps_failing_ends_as_failures_of_its_images(
-    planned: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+    planned: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, attempts: int
 ) -> None:
     monkeypatch.setattr(shard_runner, "run_pipeline", breaking(error))
-    for _ in range(MAX_ERRORS):
+    for _ in range(attempts):
         with pytest.raises(type(error)):
             run_shard(planned.context, J, 0)
         due(planned)
