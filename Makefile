@@ -43,11 +43,11 @@ bench: $(INSTALLED_DEV) $(DEMO_MODEL) ## measure speed (benchmarks/)
 	    echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
 	done
 
-serve: $(INSTALLED) ## start MegaBatch on this machine (MODEL=demo for the demo model)
-	@$(BIN)/megabatch serve $(if $(MODEL),--model $(MODEL))
+serve: $(INSTALLED) ## start MegaBatch here: MODEL= a name or file, ROOT= a folder that jobs may read
+	@$(BIN)/megabatch serve $(if $(MODEL),--model '$(MODEL)') $(if $(ROOT),--allow-root '$(ROOT)')
 
 clean: ## remove all that set-up, tests and demo made; jobs in megabatch-data/ stay
-	rm -rf $(VENV) .cache demo-output megabatch.egg-info build
+	rm -rf $(VENV) .cache build megabatch.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(PACKAGES) tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 import urllib3
 
+from cli.problems import Problem
 from core.errors import (
     ConfigError,
     InvalidRequest,
@@ -21,7 +22,7 @@ from core.errors import (
 )
 from core.jobs import Job
 
-DEFAULT_SERVICE = "http://127.0.0.1:8000"
+DEFAULT_SERVICE = "http://127.0.0.1:8080"
 
 # Submitting may list one page of a container before it answers, hence the long read timeout.
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
@@ -51,27 +52,23 @@ _ERRORS: Mapping[int, type[MegaBatchError]] = {
 _T = TypeVar("_T")
 
 
-class _FieldError(msgspec.Struct, frozen=True):
-    detail: str = ""
-    pointer: str = ""
+class ServedJob(Job, frozen=True, kw_only=True):
+    """A job as the service tells of it. What a list of jobs leaves out is unset."""
 
+    links: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    #: What was asked for, with nothing secret; its `images` are a count.
+    request: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    #: Size and SHA-256 of the results file, where there is one.
+    results: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
 
-class _Problem(msgspec.Struct, frozen=True):
-    """An error answer, `application/problem+json` (RFC 9457)."""
-
-    code: str
-    title: str = ""
-    detail: str = ""
-    errors: list[_FieldError] = []
-
-    def __str__(self) -> str:
-        lines = [self.detail or self.title]
-        lines += [f"{error.pointer}: {error.detail}" for error in self.errors]
-        return "\n".join(dict.fromkeys(line for line in lines if line))
+    @property
+    def asked_for(self) -> dict[str, Any]:
+        """`request`; empty where the service tells none."""
+        return {} if isinstance(self.request, msgspec.UnsetType) else self.request
 
 
 class _JobPage(msgspec.Struct, frozen=True):
-    data: list[Job]
+    data: list[ServedJob]
     next_cursor: str | None = None
 
 
@@ -93,7 +90,7 @@ class _Models(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """Talks to the service at a URL such as `http://127.0.0.1:8000`.
+    """Talks to the service at a URL such as `http://127.0.0.1:8080`.
 
     Every method raises Unavailable when the service does not answer, and InvalidRequest,
     JobNotFound, JobConflict or MegaBatchError when it refuses, with the service's own words.
@@ -104,15 +101,15 @@ class Client:
         self.service = _checked(service)
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=_RETRIES)
 
-    def submit(self, fields: Mapping[str, Any]) -> Job:
+    def submit(self, fields: Mapping[str, Any]) -> ServedJob:
         """Submit a job; `fields` is the body of `POST /v1/jobs`. Returns the accepted job."""
         body = msgspec.json.encode(fields)
-        return self._ask("POST", "/v1/jobs", Job, body=body)
+        return self._ask("POST", "/v1/jobs", ServedJob, body=body)
 
-    def job(self, job_id: str) -> Job:
-        return self._ask("GET", f"/v1/jobs/{quote(job_id, safe='')}", Job)
+    def job(self, job_id: str) -> ServedJob:
+        return self._ask("GET", f"/v1/jobs/{quote(job_id, safe='')}", ServedJob)
 
-    def jobs(self) -> Iterator[Job]:
+    def jobs(self) -> Iterator[ServedJob]:
         """All jobs in the service's order, newest first, read page by page as they are taken."""
         cursor: str | None = ""
         while cursor is not None:
@@ -121,8 +118,8 @@ class Client:
             yield from page.data
             cursor = page.next_cursor or None
 
-    def cancel(self, job_id: str) -> Job:
-        return self._ask("POST", f"/v1/jobs/{quote(job_id, safe='')}/cancel", Job)
+    def cancel(self, job_id: str) -> ServedJob:
+        return self._ask("POST", f"/v1/jobs/{quote(job_id, safe='')}/cancel", ServedJob)
 
     def models(self) -> list[ServedModel]:
         return self._ask("GET", "/v1/models", _Models).data
@@ -173,9 +170,10 @@ class Client:
             yield
         except urllib3.exceptions.HTTPError as error:
             reason = getattr(error, "reason", None) or error
+            broken = isinstance(reason, urllib3.exceptions.ProtocolError)
             raise Unavailable(
-                f"{self.service} does not answer ({type(reason).__name__}). Is the service "
-                "running? Start one with `megabatch serve`, or name another with --service."
+                f"{self.service} {'broke off its answer' if broken else 'does not answer'}. Is the "
+                "service running? Start one with `megabatch serve`, or name another with --service."
             ) from error
 
     def _refuse_problems(self, response: urllib3.BaseHTTPResponse) -> None:
@@ -183,7 +181,7 @@ class Client:
             return
         family = _ERRORS.get(response.status, MegaBatchError)
         try:
-            problem = msgspec.json.decode(response.data, type=_Problem)
+            problem = msgspec.json.decode(response.data, type=Problem)
         except (msgspec.DecodeError, UnicodeDecodeError):
             # Its own words may be a page of HTML, and some other program's.
             family = Unavailable if family is Unavailable else MegaBatchError
@@ -198,12 +196,17 @@ class Client:
 
 @contextmanager
 def moved_into_place(target: Path) -> Iterator[IO[bytes]]:
-    """A file to write, which gets the name `target` when the block ends without an error."""
+    """A file to write, which gets the name `target` when the block ends without an error.
+
+    Raises OSError that names `target` alone.
+    """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             yield file
         part.replace(target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -55,7 +55,7 @@ class DataFolder:
             except BlockingIOError as error:
                 raise ConfigError(
                     f"Another `megabatch serve` works in {self.path}, or is just stopping. "
-                    "Stop it, wait a few seconds, or choose another folder with --data-folder."
+                    "Stop it, wait a few seconds, or choose another folder with --data."
                 ) from error
             yield file.fileno()
 

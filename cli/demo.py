@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,11 +11,12 @@ import click
 import msgspec
 
 from cli.data_folder import DataFolder
-from cli.demo_findings import EXPECTED, faults, findings
+from cli.demo_findings import EXPECTED, Finding, faults, findings
 from cli.models import model_folder_option, weights_of
-from cli.progress import follow, show_progress, summary
+from cli.progress import watch
+from cli.summary import summary
 from cli.system import System, SystemOptions, running_system
-from cli.terminal import messages, output, printable, say
+from cli.terminal import new_table, output, print_table, printable, say
 from core.catalog import DEMO
 from core.errors import ConfigError, MegaBatchError
 from core.jobs import Job, JobStatus
@@ -38,9 +39,9 @@ class DemoFailed(MegaBatchError):
     "--output",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("demo-output"),
+    default=Path("build/demo"),
     show_default=True,
-    help="Gets the photographs, the data folder, results.json and index.html.",
+    help="Gets results.json, preview/index.html, the photographs and the data folder.",
 )
 @model_folder_option
 def demo(folder: Path, model_folder: Path) -> None:
@@ -51,7 +52,7 @@ def demo(folder: Path, model_folder: Path) -> None:
     photographs = copy_photographs(folder / "photographs")
     weights_of(DEMO, model_folder)
     options = SystemOptions(
-        model=DEMO.name,
+        models=(DEMO.name,),
         model_folder=model_folder,
         data_folder=data_folder,
         port=0,
@@ -124,7 +125,7 @@ def _process(system: System, photographs: Path, target: Path) -> Job:
         {"container_url": str(photographs), "model": DEMO.name, "name": "demo"}
     )
     say(f"Submitted {len(EXPECTED)} photographs as job {accepted.id}.")
-    job = show_progress(follow(client, accepted.id, pause=system.pause), messages())
+    job = watch(client, accepted.id, answered=True, pause=system.pause)
     if job.status is JobStatus.COMPLETED:
         client.download_results(job.id, target)
     for line in summary(job):
@@ -134,20 +135,35 @@ def _process(system: System, photographs: Path, target: Path) -> Job:
 
 def _show(folder: Path, photographs: Path) -> None:
     # Pillow is no part of the smallest installation, and only this command needs it.
-    from cli.demo_page import write_page
+    from cli.demo_page import write_preview
 
     results = msgspec.json.decode((folder / "results.json").read_bytes(), type=_Results)
     found = findings(results.images, DEMO.typical_threshold)
-    page = write_page(found, results.detection_categories, photographs, folder)
-    lines = [f"  {one.file:<20} {one.text(results.detection_categories)}" for one in found]
+    preview = folder / "preview"
+    shutil.rmtree(preview, ignore_errors=True)
+    page = write_preview(found, results.detection_categories, photographs, preview)
+    _print_findings(found, results.detection_categories)
     output().print(
-        f"Found, above {DEMO.typical_threshold}, by {DEMO.detector}:",
-        *(printable(line) for line in lines),
-        f"Results file:      {folder / 'results.json'}",
-        f"Page with boxes:   {page}",
+        f"Results file:      {_from_here(folder / 'results.json')}",
+        f"Page with boxes:   {_from_here(page)}",
         sep="\n",
         soft_wrap=True,
     )
     wrong = faults(found, results.detection_categories)
     if wrong:
         raise DemoFailed("\n".join(["This is not what the photographs show:", *wrong]))
+
+
+def _print_findings(found: Iterable[Finding], categories: Mapping[str, str]) -> None:
+    print()
+    table = new_table("  PHOTOGRAPH", f"FOUND ABOVE {DEMO.typical_threshold}, by {DEMO.detector}")
+    for one in found:
+        table.add_row(printable(f"  {one.file}"), printable(one.text(categories)))
+    print_table(table)
+    print()
+
+
+def _from_here(path: Path) -> str:
+    """The path as short as it can be typed in this folder."""
+    here = Path.cwd()
+    return printable(str(path.relative_to(here) if path.is_relative_to(here) else path))

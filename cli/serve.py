@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 from cli.client import DEFAULT_SERVICE
 from cli.models import model_folder_option, weights_of
 from cli.system import System, SystemOptions, running_system
-from cli.terminal import say
+from cli.terminal import program, say
 from core.catalog import find_model
 from core.config import Settings
 from core.jobs import utc_now
@@ -19,22 +19,25 @@ from core.jobs import utc_now
 DATA_FOLDER = Path("megabatch-data")
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_GRAPH_SUFFIX = ".pb"
+_DEFAULT_MODEL = "MEGABATCH_DEFAULT_MODEL"
 
 
 @click.command()
 @click.option(
     "--model",
-    envvar="MEGABATCH_DEFAULT_MODEL",
-    default=Settings().default_model,
-    show_default=True,
-    show_envvar=True,
-    help="The model that the detection workers serve.",
+    "named",
+    metavar="NAME_OR_FILE",
+    multiple=True,
+    help="A model to serve: a name, or a frozen graph of your own (a .pb file, which jobs name by "
+    "its stem). Can be given several times; the first is that of jobs which name none. "
+    f"[env var: {_DEFAULT_MODEL}; default: {Settings().default_model}]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8000,
+    default=8080,
     show_default=True,
     help="Port to listen at; 0 takes a free one.",
 )
@@ -43,10 +46,11 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Detection workers. Each loads the model; one a GPU, or one on a CPU machine.",
+    help="Detection workers for each model. Each loads it; one a GPU, or one on a CPU machine.",
 )
 @click.option(
-    "--data-folder",
+    "--data",
+    "data_folder",
     type=_FOLDER,
     default=DATA_FOLDER,
     show_default=True,
@@ -60,15 +64,45 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Jobs may read local folders below this one. Can be given several times.",
 )
 @model_folder_option
-def serve(**options: Any) -> None:
+def serve(named: tuple[str, ...], model_folder: Path, **options: Any) -> None:
     """Run the whole system on this machine: Redis, API, workers.
 
     Uses the Redis that REDIS_URL names, else starts one of its own. Stop with Ctrl-C: what runs is
     given back, and goes on at the next start.
     """
-    system_options = SystemOptions(**options)
-    weights_of(find_model(system_options.model), system_options.model_folder)
-    serve_until_stopped(system_options, os.environ)
+    default = os.environ.get(_DEFAULT_MODEL) or Settings().default_model
+    models, files = chosen_models(named or (default,))
+    known = [*files, *_files_of(os.environ)]
+    for name in models:
+        weights_of(find_model(name, known), model_folder)
+    system = SystemOptions(models=models, model_files=files, model_folder=model_folder, **options)
+    serve_until_stopped(system, os.environ)
+
+
+def chosen_models(named: Sequence[str]) -> tuple[tuple[str, ...], tuple[Path, ...]]:
+    """Names of the models to serve, each once, and the files among them.
+
+    Raises click.UsageError for a file that is not there, or two of one stem.
+    """
+    files = {Path(word).expanduser().resolve(): None for word in named if _is_file(word)}
+    for file in files:
+        if not file.is_file():
+            raise click.UsageError(f"There is no model file {file}.")
+    if len({file.stem for file in files}) < len(files):
+        raise click.UsageError(
+            "Two model files have the same name; jobs could not tell them apart. Rename one."
+        )
+    names = dict.fromkeys(Path(word).stem if _is_file(word) else word for word in named)
+    return tuple(names), tuple(files)
+
+
+def _is_file(word: str) -> bool:
+    return word.lower().endswith(_GRAPH_SUFFIX) or os.sep in word
+
+
+def _files_of(environ: Mapping[str, str]) -> list[Path]:
+    words = environ.get("MEGABATCH_MODEL_FILES", "").split(",")
+    return [Path(word.strip()).expanduser().resolve() for word in words if word.strip()]
 
 
 def serve_until_stopped(options: SystemOptions, environ: Mapping[str, str]) -> None:
@@ -96,8 +130,9 @@ def announcement(system: System, environ: Mapping[str, str]) -> Iterator[str]:
     options = system.options
     at = "" if system.url == DEFAULT_SERVICE else f" --service {system.url}"
     workers = f"{options.workers} detection worker{'s' if options.workers > 1 else ''}"
-    yield f"MegaBatch runs at {system.url} with {workers} for {options.model}."
-    yield f"Submit a job:   megabatch submit CONTAINER --wait{at}"
+    each = " each" if len(options.models) > 1 else ""
+    yield f"MegaBatch runs at {system.url} with {workers}{each} for {', '.join(options.models)}."
+    yield f"Submit a job:   {program()} submit CONTAINER --wait{at}"
     if not options.allowed_roots and not environ.get("MEGABATCH_ALLOWED_ROOTS"):
         yield "                (a SAS URL; for local folders start again with --allow-root FOLDER)"
     yield f"Data and logs:  {system.folder.path}"

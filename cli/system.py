@@ -3,7 +3,7 @@
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,13 +33,16 @@ _REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 class SystemOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What to run, and where."""
 
-    model: str
+    #: Names of the models to serve; the first is that of jobs which name none.
+    models: tuple[str, ...]
+    #: Frozen graphs of one's own, which `models` names by their stems.
+    model_files: tuple[Path, ...] = ()
     model_folder: Path
     data_folder: Path
     host: str = "127.0.0.1"
     #: 0 stands for a free one.
-    port: int = 8000
-    #: How many detection workers.
+    port: int = 8080
+    #: How many detection workers for each model.
     workers: int = 1
     #: Local folders below which a job's container may lie.
     allowed_roots: tuple[Path, ...] = ()
@@ -52,22 +55,31 @@ def child_environment(
     """The variables of all children, without REDIS_URL.
 
     What `environ` sets stays as it is; what it leaves open is found in the data folder. Raises
-    ConfigError when an allowed root cannot be written into a variable.
+    ConfigError when a path cannot be written into a variable.
     """
-    roots = [str(root.expanduser().resolve()) for root in options.allowed_roots]
-    if any("," in root for root in roots):
-        raise ConfigError("A folder given with --allow-root may have no comma in its path.")
-    given = environ.get("MEGABATCH_ALLOWED_ROOTS", "").strip()
     return {
         **environ,
         "MEGABATCH_STORAGE_URL": environ.get("MEGABATCH_STORAGE_URL") or folder.storage.as_uri(),
         "MEGABATCH_SECRET_KEYS": environ.get("MEGABATCH_SECRET_KEYS") or folder.secret_key(),
-        "MEGABATCH_ALLOWED_ROOTS": ",".join([given, *roots] if given else roots),
+        "MEGABATCH_ALLOWED_ROOTS": _paths(
+            environ, "MEGABATCH_ALLOWED_ROOTS", options.allowed_roots
+        ),
+        "MEGABATCH_MODEL_FILES": _paths(environ, "MEGABATCH_MODEL_FILES", options.model_files),
         "MEGABATCH_MODEL_FOLDER": str(options.model_folder.expanduser().resolve()),
-        "MEGABATCH_DEFAULT_MODEL": options.model,
+        "MEGABATCH_DEFAULT_MODEL": options.models[0],
         # A log that is shown after a crash must hold the last words.
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _paths(environ: Mapping[str, str], variable: str, more: Sequence[Path]) -> str:
+    """The comma list of a variable, with `more` behind what it holds."""
+    paths = [str(path.expanduser().resolve()) for path in more]
+    for path in paths:
+        if "," in path:
+            raise ConfigError(f"A path given to `serve` may have no comma in it: {path}")
+    given = environ.get(variable, "").strip()
+    return ",".join([given, *paths] if given else paths)
 
 
 class System:
@@ -127,11 +139,9 @@ class System:
     def _programs(self) -> Iterator[tuple[str, ...]]:
         yield ("api", "api", *self._arguments)
         yield ("control-worker", "workers", "control")
-        for number in range(1, self.options.workers + 1):
-            yield (
-                f"detection-worker-{number}",
-                *("workers", "detection", "--model", self.options.model),
-            )
+        models = [name for name in self.options.models for _ in range(self.options.workers)]
+        for number, model in enumerate(models, 1):
+            yield (f"detection-worker-{number}", "workers", "detection", "--model", model)
 
     def _log(self, name: str) -> Path:
         """The child's log file; what an earlier run wrote is kept beside it, once."""
@@ -141,7 +151,7 @@ class System:
         return log
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
-        """Wait until the API and a detection worker answer.
+        """Wait until the API answers, and a detection worker of each model.
 
         Raises Unavailable, with the end of the log at fault, when a child ends meanwhile or time
         runs out.
@@ -163,7 +173,7 @@ class System:
             models = self.client.models()
         except MegaBatchError:
             return False
-        return any(model.name == self.options.model and model.workers for model in models)
+        return {*self.options.models} <= {model.name for model in models if model.workers}
 
     def _check_starting(self) -> None:
         child = self._redis.ended() or self._services.ended()

@@ -1,5 +1,10 @@
 """What is written to the terminal, and how text that others wrote is made safe for it."""
 
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
@@ -7,6 +12,18 @@ from core.secrets import redact
 
 # Wider than any table of ours, so that rich fits no column into what a pipe pretends to be.
 _WIDEST = 10_000
+_NAME = "megabatch"
+
+
+def program() -> str:
+    """The command as it was typed: `megabatch`, or a path such as `.venv/bin/megabatch`."""
+    typed = Path(sys.argv[0])
+    if typed.name != _NAME:  # started as `python -m cli.main`, or from a test
+        return _NAME
+    found = shutil.which(_NAME)
+    if found and Path(found).resolve() == typed.resolve():
+        return _NAME
+    return shlex.quote(sys.argv[0])
 
 
 def output() -> Console:
@@ -27,7 +44,11 @@ def print_table(table: Table) -> None:
     """Print a table at its own width: a terminal may wrap its lines, but no cell is cut off."""
     console = output()
     console.width = _WIDEST
-    console.print(table, soft_wrap=True)
+    with console.capture() as captured:
+        console.print(table, soft_wrap=True)
+    # No blanks at the ends of lines: tables are pasted into other texts.
+    for line in captured.get().splitlines():
+        print(line.rstrip())
 
 
 def printable(text: str) -> str:
@@ -39,8 +60,17 @@ def printable(text: str) -> str:
 
 
 def say_error(text: str) -> None:
-    messages().print(printable(text), style="red", soft_wrap=True)
+    messages().print(_as_typed(text), style="red", soft_wrap=True)
+
+
+def say_warning(text: str) -> None:
+    messages().print(_as_typed(f"Warning: {text}"), style="yellow", soft_wrap=True)
 
 
 def say(text: str) -> None:
-    messages().print(printable(text), soft_wrap=True)
+    messages().print(_as_typed(text), soft_wrap=True)
+
+
+def _as_typed(text: str) -> str:
+    """The text made safe, with the commands that it advises written as this one was typed."""
+    return printable(text).replace(f"`{_NAME} ", f"`{program()} ")

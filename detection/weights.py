@@ -25,6 +25,18 @@ _BLOCK = 1 << 20
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _RETRIES = urllib3.Retry(connect=1, read=1, redirect=5, raise_on_status=False)
 
+# What to say of an error of a connection; the first that fits.
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (
+        urllib3.exceptions.NameResolutionError,
+        "the name cannot be looked up; is this machine online?",
+    ),
+    (urllib3.exceptions.NewConnectionError, "cannot be reached"),
+    (urllib3.exceptions.TimeoutError, "took too long to answer"),
+    (urllib3.exceptions.SSLError, "its certificate is not one to trust"),
+    (urllib3.exceptions.ProtocolError, "broke off"),
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -89,14 +101,31 @@ def _fetch_from_any(
         try:
             _fetch(pool, mirror, path, progress)
         except (urllib3.exceptions.HTTPError, _Refused) as error:
-            answers.append(f"{urlsplit(mirror).hostname}: {error}")
-            _log.warning("could not fetch %s from %s: %s", model.name, mirror, error)
+            answers.append(f"  {urlsplit(mirror).hostname}: {_in_short(error)}")
+            _log.info("could not fetch %s from %s: %s", model.name, mirror, error)
         else:
             return
     raise ModelUnavailable(
-        f"No mirror gave the weights of {model.name} ({'; '.join(answers)}). Try again later, or "
-        f"fetch the file by hand and put it at {path}."
+        "\n".join(
+            [
+                f"No mirror gave the weights of {model.name}:",
+                *answers,
+                f"Try again later, or fetch the file by hand and put it at {path}, from",
+                *(f"  {mirror}" for mirror in model.mirrors),
+            ]
+        )
     )
+
+
+def _in_short(error: Exception) -> str:
+    """Why a mirror did not give the file, in a few words."""
+    if isinstance(error, _Refused):
+        return str(error)
+    reason = getattr(error, "reason", None) or error
+    for kind, words in _REASONS:
+        if isinstance(reason, kind):
+            return words
+    return "cannot be reached"
 
 
 def _fetch(pool: urllib3.PoolManager, mirror: str, path: Path, progress: FetchProgress) -> None:

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from cli.data_folder import DataFolder
-from cli.demo import _own_environment, copy_photographs, own_folder
+from cli.demo import _from_here, _own_environment, copy_photographs, own_folder
 from cli.demo_findings import EXPECTED, Finding, faults, findings
-from cli.demo_page import write_page
+from cli.demo_page import write_preview
 from cli.main import run
 from core.catalog import DEMO
 from core.errors import ConfigError
@@ -86,7 +86,7 @@ def test_the_demo_deletes_nothing_that_is_not_its_own(tmp_path: Path) -> None:
 
 
 def test_the_demo_knows_its_folder_again(tmp_path: Path) -> None:
-    folder = own_folder(tmp_path / "demo-output")
+    folder = own_folder(tmp_path / "build")
     (folder / "results.json").touch()
     assert own_folder(folder) == folder
 
@@ -117,14 +117,16 @@ def test_the_page_shows_each_photograph_and_needs_nothing_else(tmp_path: Path) -
     Image.new("L", (40, 30)).save(photographs / "small.png")
     seen = [Finding(hostile, [Detection("1", 0.9, BOX)]), Finding("small.png", [])]
 
-    page = write_page(seen, NAMES, photographs, tmp_path / "out")
+    page = write_preview(seen, NAMES, photographs, tmp_path / "out")
 
     text = page.read_text(encoding="utf-8")
     assert "<img src=x" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;#100%.png" in text
     assert "animal 0.90" in text
+    assert "<em>Nothing</em> means: no detection above" in text
     assert "http" not in text
     assert "$" not in text
+    assert re.findall(r'href="([^"]+)"', text) == ["../results.json"]
     sources = re.findall(r'src="([^"]+)"', text)
     assert sources == [
         "pictures/%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E%23100%25.jpg",
@@ -132,4 +134,22 @@ def test_the_page_shows_each_photograph_and_needs_nothing_else(tmp_path: Path) -
     ]
     with Image.open(tmp_path / "out/pictures/<img src=x onerror=alert(1)>#100%.jpg") as picture:
         assert picture.size == (800, 600)
-        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 1  # a box was drawn
+        assert has_colours(picture)  # a box was drawn
+    with Image.open(tmp_path / "out/overview.jpg") as overview:
+        assert overview.size == (1200, 447)
+        assert has_colours(overview.crop((0, 0, 590, 447)))
+        assert not has_colours(overview.crop((620, 0, 1190, 447)))
+
+
+def has_colours(picture: Image.Image) -> bool:
+    """Whether anything but grey is in it; JPEG may be off by a little."""
+    _hue, saturation, _value = picture.convert("RGB").convert("HSV").split()
+    return int(saturation.getextrema()[1]) > 20
+
+
+def test_paths_are_as_short_as_they_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _from_here(tmp_path / "build" / "page.html") == "build/page.html"
+    assert _from_here(tmp_path.parent / "page.html") == str(tmp_path.parent / "page.html")

@@ -23,7 +23,8 @@ def test_a_refusal_is_a_line_and_an_exit_code(
     service.answer("POST /v1/jobs", problem, status)
     assert run(["submit", SAS, "--service", service.url]) == code
     told = capsys.readouterr()
-    assert told.err == "Not so: https://account.blob.core.windows.net/photos?sv=2024&sig=<hidden>\n"
+    said = told.err.splitlines()[1:]  # after the advice about URLs with secrets
+    assert said == ["Not so: https://account.blob.core.windows.net/photos?sv=2024&sig=<hidden>"]
     assert told.out == ""
 
 
@@ -49,17 +50,35 @@ def test_help_is_no_error(words: list[str], capsys: pytest.CaptureFixture[str]) 
 def test_every_command_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     run([])
     listed = capsys.readouterr().out
-    lines = listed.partition("Commands:\n")[2].splitlines()
+    lines = listed.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
     commands = {line.split()[0] for line in lines}
     assert commands == {
-        *("submit", "status", "list", "wait", "cancel", "results"),
-        *("serve", "demo", "models", "secret-key"),
+        *("submit", "status", "jobs", "wait", "cancel", "results"),
+        *("serve", "demo", "models", "secret-key", "api", "worker"),
     }
 
 
 def test_the_short_help_of_no_command_is_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
     run([])
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("megabatch ")
+
+
+@pytest.mark.parametrize("words", [[], ["submit"], ["wait"]])
+def test_help_tells_every_exit_code(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*words, "--help"]) == 0
+    told = capsys.readouterr().out.partition("Exit codes:\n")[2].splitlines()
+    assert [line.split()[0] for line in told] == ["0", "2", "3", "4", "5", "6"]
+
+
+def test_a_wrong_service_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["status", "1"], ["jobs"], ["cancel", "1"], ["results", "1"], ["wait", "1"]):
+        assert run([*words, "--service", "ftp://here"]) == 2
+        assert "--service is not the URL of a service" in capsys.readouterr().err
 
 
 def test_a_new_secret_key_seals(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,5 @@
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from cli.client import Client
-from cli.progress import LineDisplay, exit_code, follow, show_progress, summary
+from cli.progress import LOST, LineDisplay, follow, show_progress, watch
 from cli.redis_server import free_port
 from core.errors import JobNotFound, Unavailable
 from core.jobs import Job
@@ -28,14 +28,24 @@ def client(service: Service) -> Iterator[Client]:
     client.close()
 
 
+def followed(client: Client, pause: Callable[[float], None], **more: Any) -> list[str]:
+    """The statuses that following tells, and `lost` where answers stop coming."""
+    told: list[str] = []
+    jobs = follow(client, JOB["id"], lost=lambda: told.append("lost"), pause=pause, **more)
+    for each in jobs:
+        told.append(each.status.value)
+    return told
+
+
+def no_pause(_seconds: float) -> None:
+    """Waits for nothing."""
+
+
 def test_following_ends_with_the_job(client: Client, service: Service) -> None:
     for status in ("queued", "running", "merging", "completed"):
         service.answer(PATH, job(status))
     waits: list[float] = []
-
-    seen = [each.status.value for each in follow(client, JOB["id"], pause=waits.append)]
-
-    assert seen == ["queued", "running", "merging", "completed"]
+    assert followed(client, waits.append) == ["queued", "running", "merging", "completed"]
     assert waits == sorted(waits)
     assert waits[0] < waits[-1]
     assert len(waits) == 3
@@ -46,29 +56,62 @@ def test_the_waits_stop_growing(client: Client, service: Service) -> None:
         service.answer(PATH, job("running"))
     service.answer(PATH, job("completed"))
     waits: list[float] = []
-    list(follow(client, JOB["id"], pause=waits.append))
+    followed(client, waits.append)
     assert waits[-1] == waits[-2] == 5.0
 
 
-def test_following_outlives_an_outage(client: Client, service: Service) -> None:
-    busy = {"code": "unavailable", "detail": "Redis is away."}
-    for _ in range(5):  # more than the client's own tries
-        service.answer(PATH, busy, 503)
+AWAY = {"code": "unavailable", "detail": "Redis is away."}
+TRIES = 4  # of the client itself, for one question
+
+
+def outage(service: Service, questions: int) -> None:
+    for _ in range(questions * TRIES):
+        service.answer(PATH, AWAY, 503)
+
+
+def test_following_outlives_outages_and_tells_each_once(client: Client, service: Service) -> None:
+    service.answer(PATH, job("running"))
+    outage(service, 2)
+    service.answer(PATH, job("running"))
+    outage(service, 1)
     service.answer(PATH, job("completed"))
-    [only] = follow(client, JOB["id"], pause=lambda _seconds: None)
-    assert only.terminal
+    assert followed(client, no_pause) == ["running", "lost", "running", "lost", "completed"]
+
+
+def test_a_service_that_gave_no_first_answer_gets_no_patience(
+    client: Client, service: Service
+) -> None:
+    outage(service, 1)
+    service.answer(PATH, job("completed"))
+    with pytest.raises(Unavailable, match="Redis is away"):
+        followed(client, no_pause)
+
+
+def test_one_that_has_answered_before_gets_it(client: Client, service: Service) -> None:
+    outage(service, 1)
+    service.answer(PATH, job("completed"))
+    assert followed(client, no_pause, answered=True) == ["lost", "completed"]
 
 
 def test_following_gives_up_when_patience_ends() -> None:
     client = Client(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(Unavailable):
-        list(follow(client, "1", pause=lambda _seconds: None, patience=0))
+        followed(client, no_pause, answered=True, patience=0)
 
 
 def test_following_a_job_that_is_not_there(client: Client, service: Service) -> None:
     service.answer(PATH, {"code": "job_not_found", "detail": "There is no such job."}, 404)
     with pytest.raises(JobNotFound):
-        list(follow(client, JOB["id"]))
+        followed(client, no_pause)
+
+
+def test_watching_says_that_the_service_went_away(
+    client: Client, service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outage(service, 1)
+    service.answer(PATH, job("completed"))
+    assert watch(client, JOB["id"], answered=True, pause=no_pause).terminal
+    assert capsys.readouterr().err == f"{LOST}\n"
 
 
 def shown(*jobs: Job, every: float = 0) -> list[str]:
@@ -104,6 +147,19 @@ def test_a_busy_job_does_not_flood_a_log() -> None:
     ]
 
 
+def test_a_line_tells_the_pace_of_what_was_seen() -> None:
+    times = iter([0.0, 0.0, 10.0, 20.0])
+    console = Console(file=io.StringIO(), width=200)
+    display = LineDisplay(console, 0, lambda: next(times))
+    for done in (0, 50):
+        display.show(view("running", images=200, images_done=done))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines() == [
+        "running: 0 of 200 images",
+        "running: 50 of 200 images, 5.0 images/s, 30 s left",
+    ]
+
+
 def test_what_holds_a_job_up_is_shown() -> None:
     assert shown(
         view("queued", waiting=True),
@@ -121,44 +177,3 @@ def test_a_terminal_gets_a_bar_and_the_last_view_is_returned() -> None:
     assert show_progress(iter(jobs), console) is last
     assert isinstance(console.file, io.StringIO)
     assert "10 of 10 images" in console.file.getvalue()
-
-
-def test_the_summary_names_failures_and_what_was_passed_over() -> None:
-    job = view(
-        "completed",
-        images_done=10,
-        images_failed=3,
-        failures={"truncated": 1, "corrupt": 2},
-        skipped={".txt": 1, "": 4, ".mp4": 2000},
-        duplicates=5,
-    )
-    assert summary(job) == [
-        "completed: 10 of 10 images, 3 failed",
-        "failed images: 2 corrupt, 1 truncated",
-        "names listed twice and processed once: 5",
-        "files passed over, which are no images: 2,000 .mp4, 4 no suffix, 1 .txt",
-        "Videos are passed over: a job reads still images only.",
-    ]
-
-
-def test_the_summary_of_a_failed_job_says_why_and_hides_secrets() -> None:
-    job = view("failed", reason="listing_failed: https://a/b?sig=s3cret \x1b[2J", images=1)
-    lines = summary(job)
-    assert lines[0] == "failed: 4 of 1 image"
-    assert (
-        lines[1] == "reason: listing_failed: https://a/b?sig=<hidden> \N{REPLACEMENT CHARACTER}[2J"
-    )
-
-
-@pytest.mark.parametrize(
-    ("status", "failed", "code"),
-    [
-        ("completed", 0, 0),
-        ("completed", 1, 4),
-        ("failed", 1, 3),
-        ("cancelled", 1, 5),
-        ("running", 1, 0),
-    ],
-)
-def test_exit_codes(status: str, failed: int, code: int) -> None:
-    assert exit_code(view(status, images_failed=failed)) == code

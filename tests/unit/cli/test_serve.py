@@ -4,13 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 
 from cli.data_folder import DataFolder
 from cli.main import run
 from cli.redis_server import free_port
-from cli.serve import announcement
+from cli.serve import announcement, chosen_models
 from cli.system import System, SystemOptions
 from tests.unit.cli.stand_in import process_ids, write_stand_ins
 from tests.unit.cli.test_processes import alive
@@ -20,8 +21,8 @@ import os, pathlib, sys
 from cli.serve import serve_until_stopped
 from cli.system import SystemOptions
 folder = pathlib.Path(sys.argv[1])
-serve_until_stopped(SystemOptions(model="demo", model_folder=folder, data_folder=folder / "data",
-    port=0, code_folder=folder / "code"), {})
+serve_until_stopped(SystemOptions(models=("demo",), model_folder=folder, port=0,
+    data_folder=folder / "data", code_folder=folder / "code"), {})
 """
 
 
@@ -49,7 +50,7 @@ def test_serve_says_where_it_is_and_stops_when_asked(tmp_path: Path, signal_numb
 @pytest.fixture
 def system(tmp_path: Path) -> System:
     options = SystemOptions(
-        model="demo", model_folder=tmp_path, data_folder=tmp_path / "data", port=free_port()
+        models=("demo",), model_folder=tmp_path, data_folder=tmp_path / "data", port=free_port()
     )
     return System(options, DataFolder(options.data_folder), print)
 
@@ -84,3 +85,48 @@ def test_a_model_that_is_not_known_is_a_usage_error(
 ) -> None:
     assert run(["serve", "--model", "yolo", "--model-folder", str(tmp_path)]) == 2
     assert "Known models: megadetector-v2" in capsys.readouterr().err
+
+
+def test_several_models_are_announced(system: System) -> None:
+    system.options = msgspec.structs.replace(system.options, models=("demo", "own"), workers=2)
+    assert "with 2 detection workers each for demo, own." in next(announcement(system, {}))
+
+
+def test_files_are_served_by_their_stems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.pb").touch()
+    assert chosen_models(["megadetector-v4.1", "own.pb", "./own.pb", "demo", "demo"]) == (
+        ("megadetector-v4.1", "own", "demo"),
+        (tmp_path / "own.pb",),
+    )
+
+
+def test_files_of_one_stem_are_refused(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "own.pb" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.touch()
+    with pytest.raises(click.UsageError, match="same name"):
+        chosen_models([str(file) for file in files])
+
+
+@pytest.mark.parametrize("name", ["own.pb", "folder/own", "folder"])
+def test_a_model_file_that_is_not_there_is_a_usage_error(
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    assert run(["serve", "--model", f"./{name}"]) == 2
+    assert f"There is no model file {tmp_path / name}" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_the_variable_names_the_model_that_is_served_without_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MEGABATCH_DEFAULT_MODEL", "megadetector-v2")
+    assert run(["serve", "--model-folder", str(tmp_path)]) == 3
+    assert "`megabatch models fetch megadetector-v2`" in capsys.readouterr().err

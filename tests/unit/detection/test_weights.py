@@ -1,5 +1,6 @@
 import hashlib
 import os
+import socket
 import ssl
 import subprocess
 import threading
@@ -201,7 +202,7 @@ def test_mirrors_are_asked_in_order_until_one_gives_the_file(
 
 
 def test_a_file_that_is_cut_off_is_not_kept(mirror: Mirror, tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match=r"localhost.*by hand"):
+    with pytest.raises(ModelUnavailable, match=r"(?s)localhost: broke off.*by hand.*/cut$"):
         fetched(mirror, tmp_path, "/cut")
     assert list(tmp_path.iterdir()) == []
 
@@ -209,6 +210,23 @@ def test_a_file_that_is_cut_off_is_not_kept(mirror: Mirror, tmp_path: Path) -> N
 def test_what_each_mirror_answered_is_told(mirror: Mirror, tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="localhost: answered 404"):
         fetched(mirror, tmp_path, "/gone", "/gone")
+
+
+def test_a_mirror_that_cannot_be_reached_takes_one_short_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    mirrors = (f"https://localhost:{port}/a", "https://name.invalid/b")
+    model = msgspec.structs.replace(V3, mirrors=mirrors)
+    once = urllib3.PoolManager(retries=False)
+    with once, pytest.raises(ModelUnavailable) as raised:
+        fetch_weights(model, tmp_path, lambda done, total: None, pool=once)
+    assert raised.value.message.splitlines() == [
+        "No mirror gave the weights of megadetector-v3:",
+        "  localhost: cannot be reached",
+        "  name.invalid: the name cannot be looked up; is this machine online?",
+        f"Try again later, or fetch the file by hand and put it at {tmp_path / V3.file}, from",
+        *(f"  {mirror}" for mirror in mirrors),
+    ]
 
 
 def test_weights_that_stand_are_verified_and_not_fetched(mirror: Mirror, tmp_path: Path) -> None:

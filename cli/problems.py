@@ -1,0 +1,42 @@
+"""Error answers of the service, said in the words of the command line."""
+
+import msgspec
+
+#: Fields of a request whose words on the command line are not `--` and their name.
+_WORDS = {"container_url": "CONTAINER"}
+#: Its detail says only that fields are at fault; the fields say which, and why.
+_FIELDS_ONLY = "invalid_fields"
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one field of the request; `pointer` is a JSON pointer to it."""
+
+    detail: str = ""
+    pointer: str = ""
+
+    def __str__(self) -> str:
+        """Such as `--first-n: must be at least 1.`"""
+        name, _, rest = self.pointer.removeprefix("/").partition("/")
+        if not name:
+            return self.detail
+        word = _WORDS.get(name) or f"--{name.replace('_', '-')}"
+        place = f"{word} ({rest})" if rest else word
+        return f"{place}: {self.detail.removeprefix(f'{name} ')}"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """An error answer, `application/problem+json` (RFC 9457)."""
+
+    code: str
+    title: str = ""
+    detail: str = ""
+    errors: list[FieldError] = []
+
+    def __str__(self) -> str:
+        """The detail, then what its fields add to it, a line each; nothing twice."""
+        added = [str(error) for error in self.errors if error.detail not in self.detail]
+        if added and self.code == _FIELDS_ONLY:
+            return "\n".join(dict.fromkeys(added))
+        return "\n".join(
+            dict.fromkeys(line for line in (self.detail or self.title, *added) if line)
+        )
