@@ -126,6 +126,7 @@ def write_pictures(folder: Path) -> list[str]:
     return names
 
 
+@pytest.mark.timeout(240)  # a lease of 30 s must end, and all is started twice
 def test_a_job_outlives_the_death_of_a_worker_and_of_serve_itself(
     commands: Commands, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_output_waits_and_downloads(
     target = tmp_path / "results.json"
     assert command("submit", "/photos", "-o", target) == 4
     assert target.read_bytes() == b"{}"
+    assert list(tmp_path.iterdir()) == [target]
     told = capsys.readouterr()
     assert told.out == f"{ID}\n"
     assert "failed images: 2 corrupt" in told.err

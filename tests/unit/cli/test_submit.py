@@ -150,6 +150,14 @@ def test_a_url_with_a_secret_is_taken_with_advice(
     assert "s3cret" not in told
 
 
+def test_a_url_without_a_secret_is_taken_without_advice(
+    command: Command, service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.answer(SUBMIT, JOB, 202)
+    assert command("submit", SAS.partition("?")[0]) == 0
+    assert "secret" not in capsys.readouterr().err
+
+
 def test_a_variable_names_the_container_without_advice(
     command: Command,
     service: Service,
@@ -206,7 +214,7 @@ def test_nobody_is_warned_of_a_model_that_is_served(
 
 def old_job(service: Service, container_url: str | None) -> None:
     """A job in which b.jpg and c.jpg failed."""
-    asked_for = {
+    asked_for: dict[str, object] = {
         "container_url": container_url,
         "model": "demo",
         "detection_threshold": 0.0,
