@@ -12,11 +12,11 @@ import msgspec
 
 from cli.data_folder import DataFolder
 from cli.demo_findings import EXPECTED, Finding, faults, findings
-from cli.models import model_folder_option, weights_of
 from cli.progress import watch
 from cli.summary import summary
 from cli.system import System, SystemOptions, running_system
 from cli.terminal import new_table, output, print_table, printable, say
+from cli.weights import model_folder_option, weights_of
 from core.catalog import DEMO
 from core.errors import ConfigError, MegaBatchError
 from core.jobs import Job, JobStatus

@@ -6,7 +6,7 @@ from importlib import metadata
 
 import click
 
-from cli import demo, exit_codes, jobs, models, programs, secret_key, serve, submit
+from cli import demo, exit_codes, jobs, programs, secret_key, serve, submit, weights
 from cli.terminal import program, say, say_error
 from core.errors import MegaBatchError
 
@@ -40,7 +40,7 @@ def _version() -> str:
 
 for command in (
     *(submit.submit, jobs.status, jobs.list_jobs, jobs.wait, jobs.cancel, jobs.results),
-    *(serve.serve, demo.demo, models.models, programs.api, programs.worker),
+    *(serve.serve, demo.demo, weights.models, programs.api, programs.worker),
     secret_key.secret_key,
 ):
     megabatch.add_command(command)

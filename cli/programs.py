@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from cli.models import default_model_folder
+from cli.weights import default_model_folder
 
 #: Where the packages lie that are run with `python -m`.
 CODE_FOLDER = Path(__file__).resolve().parents[1]

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from cli.client import DEFAULT_SERVICE
-from cli.models import model_folder_option, weights_of
 from cli.system import System, SystemOptions, running_system
 from cli.terminal import program, say
+from cli.weights import model_folder_option, weights_of
 from core.catalog import find_model
 from core.config import Settings
 from core.jobs import utc_now

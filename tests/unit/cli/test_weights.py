@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import run
-from cli.models import default_model_folder, quiet_standard_error, weights_of
+from cli.weights import default_model_folder, quiet_standard_error, weights_of
 from core.catalog import DEMO, MODELS, find_model
 from core.config import Settings
 from core.errors import ModelUnavailable
@@ -108,7 +108,7 @@ def test_verify_of_a_model_that_is_named_and_missing_fails(
 
 QUIET = """
 import os, sys
-from cli.models import quiet_standard_error
+from cli.weights import quiet_standard_error
 from core.errors import ModelUnavailable
 os.write(2, b"before ")
 try:
