@@ -58,7 +58,7 @@ def _advise(job: ServedJob) -> None:
     """What a person should look at, or do next."""
     if job.status is JobStatus.COMPLETED and not job.progress.images:
         say_warning("the job found no images, so its results are empty. Check what it was given.")
-    if exit_codes.of_job(job) == exit_codes.SOME_FAILED:
+    if job.terminal and job.progress.images_failed:
         again = advised("submit", _container_of(job), "--failed-of", job.id)
         say(f"Try the failed images again with {again}.")
 

@@ -111,6 +111,14 @@ def test_failed_images_come_with_the_command_that_tries_them_again(
     assert f"`megabatch submit '/my photos' --failed-of {ID}`" in capsys.readouterr().err
 
 
+def test_a_job_whose_images_all_failed_can_be_tried_again_too(
+    command: Command, service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.answer(SHOW, job("failed", images_failed=3, failures={"corrupt": 3}))
+    assert command("wait", ID) == 3
+    assert f"--failed-of {ID}`" in capsys.readouterr().err
+
+
 def test_a_job_without_images_is_warned_of(
     command: Command, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
