@@ -26,8 +26,6 @@ class ListingPosition(msgspec.Struct, frozen=True, omit_defaults=True):
 
     #: Marker that lists the page again in which the last image stands; None for the first page.
     page: str | None
-    #: Name of the last image, as the container lists it.
-    last: str
     #: Images in all image lists up to and with this one.
     images: int
     #: Files passed over before that page, by suffix.

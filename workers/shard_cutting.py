@@ -59,7 +59,7 @@ def cut(
         for image in page.images:
             pending.append(image)
             listed += 1
-            position = ListingPosition(page.marker, image.name, listed, before)
+            position = ListingPosition(page.marker, listed, before)
             if len(pending) >= size_of(index):
                 yield CutShard(pending, position)
                 pending, index = [], index + 1

@@ -12,7 +12,7 @@ from core.image_list import (
     encode_image_list,
 )
 
-POSITION = ListingPosition(page=None, last="x", images=1)
+POSITION = ListingPosition(page=None, images=1)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 images = st.builds(
     ListedImage,

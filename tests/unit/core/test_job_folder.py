@@ -96,7 +96,7 @@ def test_indices_come_in_order(folder: JobFolder) -> None:
 
 
 def test_image_lists_tell_their_header(folder: JobFolder) -> None:
-    position = ListingPosition(page="p", last="b.jpg", images=2, skipped={".txt": 1})
+    position = ListingPosition(page="p", images=2, skipped={".txt": 1})
     data = encode_image_list([ListedImage("a.jpg"), ListedImage("b.jpg")], position)
     folder.write_image_list(J, 0, data)
     assert folder.count_image_lists(J) == 1

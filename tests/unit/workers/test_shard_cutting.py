@@ -60,11 +60,7 @@ def test_every_image_stands_in_one_shard_in_order() -> None:
 def test_position_tells_the_page_of_the_last_image_and_what_came_before() -> None:
     shards = list(cut(pages(7, 0, 5), lambda index: 4))
     positions = [shard.position for shard in shards]
-    assert [(p.page, p.last, p.images) for p in positions] == [
-        ("page 0", "00003.jpg", 4),
-        ("page 2", "00007.jpg", 8),
-        ("page 2", "00011.jpg", 12),
-    ]
+    assert [(p.page, p.images) for p in positions] == [("page 0", 4), ("page 2", 8), ("page 2", 12)]
     assert [p.skipped for p in positions] == [{}, {".txt": 2}, {".txt": 2}]
 
 
