@@ -10,8 +10,8 @@ from werkzeug.http import is_resource_modified
 from core.errors import MegaBatchError
 
 _GZIP = 16 + zlib.MAX_WBITS
-# The quickest level packs results files to a sixth; the best would take four times as long for a
-# seventh.
+# Measured on made-up results of 200,000 images, three quarters empty: level 1 packs them to 1/8.6,
+# level 6 to 1/9.9 in 2.5 times the processor time, level 9 to 1/10.3 in 5 times.
 _LEVEL = 1
 
 
