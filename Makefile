@@ -26,9 +26,11 @@ demo: $(INSTALLED) $(DEMO_MODEL) ## run a job on real photographs through the wh
 	@MEGABATCH_MODEL_FOLDER=$(MODELS) $(BIN)/megabatch demo
 
 test: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run all tests, with real servers
+	@scripts/get-chromium
 	@$(BIN)/python -m pytest -n 2
 
 test-fast: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run the tests that start no system
+	@scripts/get-chromium
 	@$(BIN)/python -m pytest -n 2 -m "not integration"
 
 lint: $(INSTALLED_DEV) ## check style and layout of the code

@@ -1,14 +1,13 @@
 """`python -m api`: the HTTP API under gunicorn, with threads; settings from the environment."""
 
 import argparse
-import logging
 import os
 import sys
 
-from api.server import LOG_FORMAT, ApiServer, ServerOptions
+from api.shared_counts import share
 from core.config import read_settings
 from core.errors import ConfigError
-from core.secrets import RedactingFormatter
+from core.logs import set_up_logging
 
 
 def main(arguments: list[str]) -> None:
@@ -18,13 +17,16 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--threads", type=int, default=16, help="requests at a time, a process")
     parser.add_argument("--processes", type=int, default=1)
     chosen = parser.parse_args(arguments)
-    handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter(LOG_FORMAT))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         settings = read_settings(os.environ)
     except ConfigError as error:
         parser.error(error.message)
+    set_up_logging(settings.log_format)
+    if chosen.processes > 1:
+        share()
+    # Not before: its imports fix how requests are counted.
+    from api.server import ApiServer, ServerOptions
+
     options = ServerOptions(chosen.host, chosen.port, chosen.threads, chosen.processes)
     ApiServer(settings, options).run()
 

@@ -5,11 +5,11 @@ import secrets
 import msgspec
 
 from api.problems import FieldError, InvalidFields, UnreadableBody
-from api.schemas import JobBody
+from api.schemas import JobBody, WebhookBody
 from core.catalog import find_model
 from core.config import Settings
 from core.containers.image_list_source import find_duplicates, parse_image_list
-from core.jobs import JobRequest, RequestedImage
+from core.jobs import JobRequest, RequestedImage, Webhook
 from core.secrets import without_secrets
 
 _SHOWN_DUPLICATES = 5
@@ -45,7 +45,14 @@ def build_request(body: JobBody, settings: Settings) -> JobRequest:
         preprocessing=body.preprocessing,
         include=tuple(dict.fromkeys(body.include)),
         metadata=body.metadata,
+        webhook=webhook_of(body.webhook),
+        previous_job=body.previous_job,
+        format_version=body.format_version,
     )
+
+
+def webhook_of(body: WebhookBody | None) -> Webhook | None:
+    return None if body is None else Webhook(body.url, tuple(dict.fromkeys(body.events)))
 
 
 def _seed(body: JobBody) -> int:

@@ -24,6 +24,9 @@ _MOST_VALUES = 200_000
 _MOST_READ_AWAY = 256 * 1024 * 1024
 _PIECE = 256 * 1024
 
+#: Endpoints whose body need not be there.
+_MAY_BE_LEFT_OUT = frozenset({"retries.retry_failed"})
+
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -36,12 +39,18 @@ class JsonRequest(Request):
 
     def get_json(self, *_: Any, **__: Any) -> Any:
         """The body's JSON object. Raises NotJson, BodyTooLarge or UnreadableBody."""
-        if self.mimetype != "application/json":
+        is_json = self.mimetype == "application/json"
+        may_be_left_out = self.endpoint in _MAY_BE_LEFT_OUT
+        if not is_json and not may_be_left_out:
             raise NotJson()
         try:
             data = self._read_body()
         except ParseException as error:
             raise UnreadableBody("The body's pieces (chunks) are malformed.") from error
+        if may_be_left_out and not data:
+            return {}
+        if not is_json:
+            raise NotJson()
         return read_object(data)
 
     def _read_body(self) -> bytes:

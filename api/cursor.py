@@ -1,44 +1,38 @@
-"""Opaque cursors: where the next page of a list starts."""
+"""Opaque cursors: where the next page of a list starts. Only those given out here are taken."""
 
 import base64
 import binascii
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import hmac
+import struct
 
 from api.problems import InvalidCursor
-from core.job_view import milliseconds
-from core.jobs import Job
+from core.job_lists import Place
+from core.salt import Salt
 
-_LAST_MOMENT = milliseconds(datetime(9999, 1, 1, tzinfo=UTC))
-
-
-def encode_cursor(moment: datetime) -> str:
-    return base64.urlsafe_b64encode(b"t%d" % milliseconds(moment)).decode().rstrip("=")
+# Milliseconds since 1970, and the 16 bytes of a job's id; then a seal over them and the list.
+_PLACE = struct.Struct(">q16s")
+_SEAL_BYTES = 16
 
 
-def decode_cursor(cursor: str) -> datetime:
-    """The time of the last job on the page before. Raises InvalidCursor."""
+def encode_cursor(place: Place, of: str, salt: Salt) -> str:
+    """The cursor of what follows this place in the list that `of` describes."""
+    data = _PLACE.pack(place.created, bytes.fromhex(place.job_id))
+    return base64.urlsafe_b64encode(data + _seal(data, of, salt)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, of: str, salt: Salt) -> Place:
+    """Raises InvalidCursor for one that was not given out here, or was for another list."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        text = base64.b64decode(padded, b"-_", validate=True).decode("ascii")
-        count = int(text.removeprefix("t"))
+        sealed = base64.b64decode(padded, b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidCursor() from error
-    if not 0 <= count <= _LAST_MOMENT:
+    data, seal = sealed[: _PLACE.size], sealed[_PLACE.size :]
+    if len(data) < _PLACE.size or not hmac.compare_digest(seal, _seal(data, of, salt)):
         raise InvalidCursor()
-    moment = datetime.fromtimestamp(count / 1000, UTC)
-    if encode_cursor(moment) != cursor:
-        raise InvalidCursor()
-    return moment
+    created, job_id = _PLACE.unpack(data)
+    return Place(created, job_id.hex())
 
 
-def cut_page(jobs: Sequence[Job], limit: int) -> tuple[Sequence[Job], str | None]:
-    """A page of at most `limit` jobs, and the cursor of the next one.
-
-    `jobs` holds one more than the page where there are more. Cursors are times, so jobs of one
-    millisecond stay together on a page wherever a page can hold them.
-    """
-    if len(jobs) <= limit:
-        return jobs, None
-    page = [job for job in jobs[:limit] if job.created_at > jobs[limit].created_at] or jobs[:limit]
-    return page, encode_cursor(page[-1].created_at)
+def _seal(data: bytes, of: str, salt: Salt) -> bytes:
+    return salt.derive("cursor", of, data.hex())[:_SEAL_BYTES]

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import traceback
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +9,11 @@ from flask import Flask, Response, g, request
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException
 
-from api.problems import FieldError, InvalidFields
+from api.problems import FieldError, InvalidFields, KeyNeeded, ScopeMissing
 from core.errors import (
     InvalidRequest,
     JobFolderTrouble,
+    LimitReached,
     MegaBatchError,
     ResultsNotReady,
     Unavailable,
@@ -62,23 +62,35 @@ class Problem(BaseModel):
 
 _STATUSES = {
     400: "the request cannot be read",
+    401: "a key is needed",
+    403: "the key does not allow this",
     404: "there is no such thing",
     409: "the job's status does not allow this",
+    410: "the job was deleted",
     413: "the body is too large",
     415: "the body is not JSON",
     416: "the Range lies beyond the end of the file",
     422: "fields need to be corrected",
+    429: "too much was asked for; see Retry-After",
     500: "MegaBatch failed",
     503: "a part does not answer; try again",
 }
-#: How refusals stand in the API's description.
-PROBLEM_RESPONSES: dict[str | int | HTTPStatus, Any] = {
-    status: {
-        "description": f"Problem: {text}.",
-        "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+
+
+def problems(*statuses: int) -> dict[str | int | HTTPStatus, Any]:
+    """How these refusals stand in the API's description."""
+    return {
+        status: {
+            "description": f"Problem: {_STATUSES[status]}.",
+            "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
     }
-    for status, text in _STATUSES.items()
-}
+
+
+#: What any endpoint may answer. The refusals of its own are named beside it, as `problems(409)`;
+#: those that follow from what it takes are added by `api.description`.
+PROBLEM_RESPONSES = problems(500)
 
 
 def handle_errors(app: Flask) -> None:
@@ -94,6 +106,10 @@ def answer_megabatch_error(error: MegaBatchError) -> Response:
     response = problem(error.status, error.code, _detail(error), _field_errors(error))
     if isinstance(error, Unavailable | ResultsNotReady):
         response.headers["Retry-After"] = str(RETRY_AFTER)
+    if isinstance(error, LimitReached):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, KeyNeeded | ScopeMissing):
+        response.headers["WWW-Authenticate"] = error.challenge
     if isinstance(error, Unavailable):
         logger.warning("request %s: %s: %s", g.request_id, error.code, redact(error.message))
     return response
@@ -113,8 +129,7 @@ def answer_http_exception(error: HTTPException) -> Any:
 
 def answer_unknown(error: Exception) -> Response:
     """500: the log says what happened, the answer does not."""
-    text = "".join(traceback.format_exception(error))
-    logger.error("request %s (%s) failed\n%s", g.request_id, request.endpoint, redact(text))
+    logger.error("request %s (%s) failed", g.request_id, request.endpoint, exc_info=error)
     return problem(_SERVER_ERROR, MegaBatchError.code, _UNKNOWN)
 
 

@@ -6,11 +6,13 @@ import uuid
 
 from flask import Flask, Response, g, request
 
+from core.logs import bind, unbind
 from core.secrets import redact
 
 logger = logging.getLogger(__name__)
 
 _HEADER = "X-Request-Id"
+_JOB_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 _SECURITY = {
@@ -25,12 +27,24 @@ _SECURITY = {
 def add_headers(app: Flask) -> None:
     app.before_request(_name_request)
     app.after_request(_add_headers)
+    app.teardown_request(_forget_request)
 
 
 def _name_request() -> None:
     """The caller's id is taken where it is harmless in a log, so that both sides can compare."""
     given = request.headers.get(_HEADER, "")
     g.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+    job_id = (request.view_args or {}).get("job_id", "")
+    g.bound = bind(
+        request_id=g.request_id, **({"job_id": job_id} if _JOB_ID.fullmatch(job_id) else {})
+    )
+
+
+def _forget_request(_error: BaseException | None) -> None:
+    # Flask may say more than once that a request is over.
+    token = g.pop("bound", None)
+    if token is not None:
+        unbind(token)
 
 
 def _add_headers(response: Response) -> Response:

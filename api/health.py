@@ -2,26 +2,50 @@
 
 from collections.abc import Callable, Mapping
 
-from flask import Blueprint, Response, jsonify
+from flask import Response, jsonify
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field
 
+from api.described import Answers, answer
 from api.errors import RETRY_AFTER
 from core.errors import MegaBatchError
 
 #: Name of a part to a call that raises when the part does not answer.
 Checks = Mapping[str, Callable[[], None]]
 
+_TAG = Tag(name="health", description="Whether the service can work.")
 
-def health_blueprint(checks: Checks) -> Blueprint:
-    blueprint = Blueprint("health", __name__)
 
-    @blueprint.get("/healthz")
+class HealthResource(BaseModel):
+    """This process answers."""
+
+    status: str
+
+
+class ReadyResource(BaseModel):
+    """Whether everything that a request needs answers."""
+
+    status: str = Field(description="`ok` or `unavailable`.")
+    checks: dict[str, str] = Field(description="Each part, with `ok` or what is wrong with it.")
+
+
+_READY: Answers = {200: ReadyResource, 503: answer(ReadyResource, description="Not ready.")}
+
+
+def health_blueprint(checks: Checks) -> APIBlueprint:
+    blueprint = APIBlueprint("health", __name__, abp_tags=[_TAG])
+
+    @blueprint.get("/healthz", responses={200: HealthResource})
     def healthz() -> Response:
-        """This process answers; nothing else is asked, so that a dead Redis kills no API."""
+        """Whether this process answers.
+
+        Nothing else is asked, so that a dead Redis kills no API.
+        """
         return jsonify({"status": "ok"})
 
-    @blueprint.get("/readyz")
+    @blueprint.get("/readyz", responses=_READY)
     def readyz() -> Response:
-        """200 when everything that a request needs answers; 503 and what does not, else."""
+        """Whether everything that a request needs answers."""
         found = {name: _run(check) for name, check in checks.items()}
         ready = set(found.values()) == {"ok"}
         response = jsonify({"status": "ok" if ready else "unavailable", "checks": found})

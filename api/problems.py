@@ -2,7 +2,7 @@
 
 import msgspec
 
-from core.errors import InvalidRequest, MegaBatchError, Unavailable
+from core.errors import InvalidRequest, JobConflict, LimitReached, MegaBatchError, Unavailable
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -47,10 +47,135 @@ class NotJson(MegaBatchError):
 
 
 class InvalidCursor(MegaBatchError):
-    """This cursor was not given out here; take `next_cursor` of the page before, as it is."""
+    """This cursor is none of this list; take `next_cursor` of the page before, same filters."""
 
     status = 400
     code = "invalid_cursor"
+
+
+class InvalidIdempotencyKey(MegaBatchError):
+    """Idempotency-Key has 1 to 128 visible ASCII letters, bare or in double quotes."""
+
+    status = 400
+    code = "invalid_idempotency_key"
+
+
+class KeyReused(MegaBatchError):
+    """This Idempotency-Key was sent before with another body; make up a new key for a new job."""
+
+    status = 422
+    code = "idempotency_key_reused"
+
+
+class KeyOfDeletedJob(JobConflict):
+    """The job of this Idempotency-Key was deleted; make up a new key to submit it again."""
+
+    code = "idempotency_key_of_deleted_job"
+
+
+class KeyNeeded(MegaBatchError):
+    """Send an API key in the header Authorization, after `Bearer`; the operator makes them."""
+
+    status = 401
+    code = "key_needed"
+    #: What RFC 6750 has a client told.
+    challenge = 'Bearer realm="MegaBatch"'
+
+
+class KeyUnknown(KeyNeeded):
+    """This API key is not known here, or was revoked; ask whoever runs this service for another."""
+
+    code = "key_unknown"
+    challenge = 'Bearer realm="MegaBatch", error="invalid_token"'
+
+
+class ScopeMissing(MegaBatchError):
+    """This key does not allow that."""
+
+    status = 403
+    code = "scope_missing"
+    challenge = 'Bearer realm="MegaBatch", error="insufficient_scope"'
+
+
+class CallerNotAllowed(MegaBatchError):
+    """This caller is not allowed to use the service; ask whoever runs it to allow the name."""
+
+    status = 401
+    code = "caller_not_allowed"
+
+
+class TaskUnknown(MegaBatchError):
+    """There is no task of this id."""
+
+    status = 404
+    code = "task_unknown"
+
+
+class TooManyRequests(LimitReached):
+    """More requests than the service answers one caller; wait as long as Retry-After says."""
+
+    code = "too_many_requests"
+
+
+class TooManyFailedKeys(LimitReached):
+    """Too many API keys that nobody knows came from your address; wait as long as Retry-After says,
+    and check the key.
+    """
+
+    code = "too_many_failed_keys"
+
+
+class TooManyLiveJobs(LimitReached):
+    """You have as many jobs that have not ended as you may; wait until one ends."""
+
+    code = "too_many_live_jobs"
+
+
+class TooManyQueuedImages(LimitReached):
+    """Your jobs have as many images to go as they may; wait until some are done."""
+
+    code = "too_many_queued_images"
+
+
+class NothingFailed(JobConflict):
+    """Every image of this job succeeded; there is nothing to try again."""
+
+    code = "nothing_failed"
+
+
+class ListingCutShort(JobConflict):
+    """The images of this job were never listed to the end, so nobody knows which it would have had.
+    Submit the container again, with `previous_job` set to this job: what succeeded is taken over.
+    """
+
+    code = "listing_not_over"
+
+
+class JobGone(MegaBatchError):
+    """This job was deleted, with all that it owned."""
+
+    status = 410
+    code = "job_gone"
+
+
+class LinkUnknown(MegaBatchError):
+    """This link is not one of ours, was revoked, or gives something else; ask for a new one."""
+
+    status = 404
+    code = "link_unknown"
+
+
+class LinkExpired(MegaBatchError):
+    """This link has expired; ask whoever gave it to you for a new one."""
+
+    status = 410
+    code = "link_expired"
+
+
+class TooManyLinks(JobConflict):
+    """The job has as many links as it may have; revoke one that is no longer needed."""
+
+    code = "too_many_links"
 
 
 class BeingRestored(Unavailable):

@@ -7,9 +7,16 @@ import msgspec
 from flask import url_for
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.job_service import CANCELLABLE, JobView
+from api.job_service import CANCELLABLE
+from api.job_views import JobView
 from core.catalog import Model
-from core.jobs import FinalRecord, Job, JobStatus
+from core.jobs import Event, FileKind, FinalRecord, Job, JobStatus
+
+_FILES = {
+    FileKind.RESULTS: "results.download",
+    FileKind.FAILED_IMAGES: "results.failed_images",
+    FileKind.IMAGE_LIST: "results.image_list",
+}
 
 
 class _Answer(BaseModel):
@@ -23,6 +30,7 @@ class ProgressResource(_Answer):
     images: int
     images_done: int
     images_failed: int
+    images_kept: int = Field(description="Of those done: taken over from an earlier job.")
     failures: dict[str, int] = Field(description="Images that failed, by code.")
     skipped: dict[str, int] = Field(description="Files that listing passed over, by suffix.")
     duplicates: int
@@ -32,18 +40,27 @@ class ProgressResource(_Answer):
 
 
 class LinksResource(_Answer):
-    """Where to go on. `results` is there when there are any, `cancel` while it is possible."""
+    """Where to go on. Files are there when the job has ended, `cancel` while it is possible."""
 
     self: str
     results: str | None = None
+    failed_images: str | None = None
+    image_list: str | None = None
     cancel: str | None = None
 
 
-class ResultsResource(_Answer):
-    """The results file that a job ended with."""
+class FileResource(_Answer):
+    """A file that a job ended with."""
 
     bytes: int
     sha256: str
+
+
+class WebhookResource(_Answer):
+    """Where the job tells what happens to it."""
+
+    url: str = Field(description="Scheme and host alone: the rest may be a secret.")
+    events: list[Event]
 
 
 class RequestResource(_Answer):
@@ -63,7 +80,10 @@ class RequestResource(_Answer):
     truncated_images: str
     preprocessing: str
     include: list[str]
+    format_version: str
     metadata: dict[str, str]
+    previous_job: str | None = Field(description="Where unchanged images were taken over from.")
+    webhook: WebhookResource | None
 
 
 class JobSummary(_Answer):
@@ -71,6 +91,8 @@ class JobSummary(_Answer):
 
     id: str
     name: str
+    caller: str = Field(description="Who the job belongs to.")
+    parent: str | None = Field(description="The job whose failed images this one tries again.")
     status: JobStatus = Field(description="Read a status that you do not know as `running`.")
     model: str
     created_at: datetime
@@ -78,9 +100,21 @@ class JobSummary(_Answer):
     merging_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime
+    sas_expires_at: datetime | None = Field(
+        description="When the container's SAS ends, as the SAS itself says."
+    )
+    priority: int = Field(
+        description="0 to 9, as an admin said: shards of a higher one go first. 0 after the end."
+    )
     reason: str | None = Field(description="Why the job failed or is paused.")
     waiting_for_workers: bool = Field(description="No live worker serves the job's model.")
     progress: ProgressResource
+    images_per_second: float | None = Field(
+        description="Over the last two minutes, while the job runs; null while not known."
+    )
+    seconds_left: int | None = Field(
+        description="At that rate; null while listing goes on, or nothing can be said."
+    )
     links: LinksResource
 
 
@@ -88,7 +122,9 @@ class JobResource(JobSummary):
     """A job."""
 
     request: RequestResource
-    results: ResultsResource | None
+    results: FileResource | None
+    failed_images: FileResource | None = Field(description="The images that failed, as a list.")
+    image_list: FileResource | None = Field(description="The images of the results, as a list.")
 
 
 class JobsPage(_Answer):
@@ -133,7 +169,7 @@ def job_resource(view: JobView) -> dict[str, Any]:
             **msgspec.structs.asdict(view.job),
             "links": _links(view.job, view.final),
             "request": {**request, "images": view.shown.images, "sample_seed": seed},
-            "results": _results(view.final),
+            **{kind.value: _file(view.final, kind) for kind in FileKind},
         }
     )
     return _json(resource)
@@ -150,17 +186,17 @@ def job_url(job_id: str) -> str:
 
 def _links(job: Job, final: FinalRecord | None) -> dict[str, str]:
     links = {"self": job_url(job.id)}
-    if final is not None and final.results is not None:
-        links["results"] = url_for("results.download", job_id=job.id, _external=True)
+    for kind, endpoint in _FILES.items():
+        if final is not None and final.file(kind) is not None:
+            links[kind] = url_for(endpoint, job_id=job.id, _external=True)
     if job.status in CANCELLABLE:
         links["cancel"] = url_for("jobs.cancel", job_id=job.id, _external=True)
     return links
 
 
-def _results(final: FinalRecord | None) -> dict[str, Any] | None:
-    if final is None or final.results is None:
-        return None
-    return {"bytes": final.results_bytes, "sha256": final.results_digest}
+def _file(final: FinalRecord | None, kind: FileKind) -> dict[str, Any] | None:
+    file = final and final.file(kind)
+    return {"bytes": file.bytes, "sha256": file.digest} if file else None
 
 
 def _json(resource: BaseModel) -> dict[str, Any]:

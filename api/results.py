@@ -1,44 +1,65 @@
-"""`/v1/jobs/{id}/results`: the results file of a job that has ended."""
+"""`/v1/jobs/{id}/results` and its kin: the files of a job that has ended."""
+
+from typing import Any
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from api.downloads import Download, send
-from api.errors import PROBLEM_RESPONSES
-from api.job_service import JobService
+from api.auth import current_caller
+from api.described import Answers, file_answers
+from api.downloads import send
+from api.errors import PROBLEM_RESPONSES, problems
+from api.result_files import ResultFiles
 from api.schemas import JobPath
-from core.jobs import FinalRecord
+from core.jobs import FileKind
 
 _TAG = Tag(name="results", description="Results files in the MegaDetector format.")
-_FILE = {
-    "description": "The results file.",
-    "content": {"application/json": {"schema": {"type": "object"}}},
+_NAME = {"type": "string"}
+_PAIR = {"type": "array", "items": _NAME, "minItems": 2, "maxItems": 2}
+_FILES: dict[FileKind, tuple[str, dict[str, Any]]] = {
+    FileKind.RESULTS: ("The results file.", {"type": "object"}),
+    FileKind.FAILED_IMAGES: (
+        "Names, or pairs of a name and a text.",
+        {"type": "array", "items": {"anyOf": [_NAME, _PAIR]}},
+    ),
+    FileKind.IMAGE_LIST: ("Names.", {"type": "array", "items": _NAME}),
 }
 
 
-def results_blueprint(service: JobService) -> APIBlueprint:
+def results_blueprint(files: ResultFiles) -> APIBlueprint:
     blueprint = APIBlueprint(
         "results", __name__, url_prefix="/v1/jobs", abp_tags=[_TAG], abp_responses=PROBLEM_RESPONSES
     )
 
-    @blueprint.get("/<job_id>/results", responses={200: _FILE})
+    def sent(path: JobPath, kind: FileKind) -> Response:
+        return send(files.download(files.find(path.job_id, kind, current_caller())))
+
+    @blueprint.get("/<job_id>/results", responses=_answers(FileKind.RESULTS))
     def download(path: JobPath) -> Response:
         """Download the results file."""
-        results = service.results(path.job_id)
-        return send(
-            Download(
-                name=_name(results.final),
-                mimetype="application/json",
-                size=results.size,
-                digest=results.final.results_digest,
-                pieces=results.pieces,
-            )
-        )
+        return sent(path, FileKind.RESULTS)
+
+    @blueprint.get("/<job_id>/failed-images", responses=_answers(FileKind.FAILED_IMAGES))
+    def failed_images(path: JobPath) -> Response:
+        """Download the list of the images that failed.
+
+        It has the shape of `images`, so that a new job can be submitted over it.
+        """
+        return sent(path, FileKind.FAILED_IMAGES)
+
+    @blueprint.get("/<job_id>/image-list", responses=_answers(FileKind.IMAGE_LIST))
+    def image_list(path: JobPath) -> Response:
+        """Download the names of all images in the results, in their order."""
+        return sent(path, FileKind.IMAGE_LIST)
 
     return blueprint
 
 
-def _name(final: FinalRecord) -> str:
-    """A file name that says what it is; the characters of a job's name are harmless."""
-    name = final.name.strip().replace(" ", "_") or final.id
-    return f"megabatch_{name}_{final.finished_at:%Y-%m-%d}.json"
+def _answers(kind: FileKind) -> Answers:
+    return {**file_answers("application/json", *_FILES[kind]), **problems(409)}
+
+
+def file_of_any_kind() -> Answers:
+    """How any of the files is answered."""
+    schemas = [schema for _, schema in _FILES.values()]
+    return file_answers("application/json", "The file.", {"anyOf": schemas})

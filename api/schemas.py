@@ -1,16 +1,32 @@
 """What a request may hold. Wrong types and unknown names are refused, in words that help."""
 
 import difflib
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from core.jobs import IncludeField, Preprocessing, TruncatedImages
+from core.jobs import (
+    EVENTS,
+    Event,
+    FormatVersion,
+    IncludeField,
+    Preprocessing,
+    TruncatedImages,
+)
+from core.links import LINK_DAYS, Gives
 
 _MAX_ENTRIES = 10_000
 _MAX_PAIRS = 16
-_MAX_PAGE = 200
+MAX_JOB_NAME = 92
 # Enough to see what is wrong; a hostile body may hold a million unknown names.
 _SHOWN_NAMES = 3
 _SHOWN_LETTERS = 40
@@ -19,6 +35,8 @@ _Url = Annotated[str, Field(min_length=1, max_length=4096)]
 _Prefix = Annotated[str, Field(max_length=1024)]
 _Key = Annotated[str, Field(min_length=1, max_length=64)]
 _Value = Annotated[str, Field(max_length=512)]
+# JSON has words alone, which a strict model takes for no member of an enum.
+_Gives = Annotated[Gives, Field(strict=False)]
 
 
 def _few_pairs(value: Any) -> Any:
@@ -42,7 +60,7 @@ _Entry = Annotated[
 ]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Takes no name that it does not know, and says which one was probably meant."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +68,8 @@ class _Strict(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data  # pydantic refuses it
         unknown = [name for name in data if name not in cls.model_fields]
         if unknown:
             names = unknown[:_SHOWN_NAMES]
@@ -66,10 +86,35 @@ def _about_unknown(name: str, known: list[str]) -> str:
     return f"{short!r} is not known. Known are: {', '.join(known)}."
 
 
-class JobBody(_Strict):
-    """The body of `POST /v1/jobs`. Name a container, a list of images, or names in a container."""
+class WebhookBody(Strict):
+    """Where to tell of a job."""
 
     model_config = ConfigDict(strict=True)
+
+    url: _Url = Field(
+        description="An https URL, which gets a signed POST for each event. It is never shown "
+        "again but for its host."
+    )
+    events: list[Event] = Field(
+        default_factory=lambda: list(EVENTS),
+        min_length=1,
+        max_length=len(EVENTS),
+        description="What to tell; everything where absent.",
+    )
+
+
+_EXAMPLE: JsonDict = {
+    "container_url": "https://account.blob.core.windows.net/season-1"
+    "?sv=2024-11-04&sr=c&sp=rl&se=2027-05-31&sig=...",
+    "name": "north valley spring",
+    "metadata": {"site": "north valley"},
+}
+
+
+class JobBody(Strict):
+    """The body of `POST /v1/jobs`. Name a container, a list of images, or names in a container."""
+
+    model_config = ConfigDict(strict=True, json_schema_extra={"examples": [_EXAMPLE]})
 
     container_url: _Url | None = Field(
         None,
@@ -100,10 +145,18 @@ class JobBody(_Strict):
         None, ge=0, lt=1, description="Detections must score above it; the model's where absent."
     )
     name: str = Field(
-        "", max_length=92, pattern=r"^[A-Za-z0-9_. -]*$", description="A name for people."
+        "",
+        max_length=MAX_JOB_NAME,
+        pattern=r"^[A-Za-z0-9_. -]*$",
+        description="A name for people.",
     )
     truncated_images: TruncatedImages = Field(
         "fail", description="Whether an image that was cut off fails, or is padded and marked."
+    )
+    format_version: FormatVersion = Field(
+        "1.6",
+        description="The version of the format that the results are handed out in; 1.0 leaves out "
+        "the images that failed, which stand in `failed-images`.",
     )
     preprocessing: Preprocessing = Field(
         "native", description="`legacy-2019` resizes as the service of 2019 did."
@@ -112,20 +165,89 @@ class JobBody(_Strict):
         default_factory=list, max_length=8, description="What the results hold on top: `gps`."
     )
     metadata: Annotated[dict[_Key, _Value], BeforeValidator(_few_pairs)] = Field(
-        default_factory=dict, description="Up to 16 pairs of your own, given back as they are."
+        default_factory=dict,
+        description="Up to 16 pairs of your own, given back as they are.",
+        json_schema_extra={"maxProperties": _MAX_PAIRS},
+    )
+    webhook: WebhookBody | None = Field(None, description="Be told what happens to the job.")
+    previous_job: str | None = Field(
+        None,
+        max_length=64,
+        description="Id of an earlier job on this container that was asked for with the same "
+        "settings: images that succeeded there, and have the same name, size and ETag now, are "
+        "taken over.",
+    )
+
+
+class RetryBody(Strict):
+    """The body of `POST /v1/jobs/{id}/retry-failed`: what is to be other than in that job."""
+
+    model_config = ConfigDict(strict=True, openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key]
+
+    container_url: _Url | None = Field(
+        None, description="A fresh URL of the same container, where the SAS has expired."
+    )
+    truncated_images: Literal["accept"] | None = Field(
+        None, description="Pad images that were cut off, and mark them."
+    )
+    name: str | None = Field(
+        None,
+        max_length=MAX_JOB_NAME,
+        pattern=r"^[A-Za-z0-9_. -]*$",
+        description="A name for people.",
+    )
+    metadata: Annotated[dict[_Key, _Value], BeforeValidator(_few_pairs)] | None = Field(
+        None, description="Up to 16 pairs of your own, in place of those of that job."
+    )
+    webhook: WebhookBody | None = Field(None, description="Be told here, and not where it was.")
+
+
+class ContainerUrlBody(Strict):
+    """The body of `PUT /v1/jobs/{id}/container-url`."""
+
+    model_config = ConfigDict(strict=True)
+
+    container_url: _Url = Field(
+        description="SAS URL of the same container as before, with Read and List."
+    )
+
+
+class PriorityBody(Strict):
+    """The body of `PUT /v1/jobs/{id}/priority`."""
+
+    model_config = ConfigDict(strict=True)
+
+    priority: int = Field(
+        ge=0, le=9, description="0 is what every job begins with; higher comes first."
+    )
+
+
+class LinkBody(Strict):
+    """The body of `POST /v1/jobs/{id}/links`; `{}` asks for everything."""
+
+    model_config = ConfigDict(strict=True)
+
+    gives: list[_Gives] = Field(
+        default_factory=lambda: list(Gives),
+        min_length=1,
+        max_length=4,
+        description="What the link gives to read.",
+    )
+    days: int = Field(
+        LINK_DAYS,
+        ge=1,
+        le=36_500,
+        description="How long it works, but no longer than the job is kept.",
     )
 
 
 class JobPath(BaseModel):
     """The part of a path that names a job."""
 
-    job_id: str = Field(description="32 hexadecimal digits.")
-
-
-class JobsQuery(_Strict):
-    """The parameters of `GET /v1/jobs`."""
-
-    limit: int = Field(50, ge=1, le=_MAX_PAGE, description="Jobs a page.")
-    cursor: str | None = Field(
-        None, max_length=100, description="`next_cursor` of the page before, as it is."
+    job_id: str = Field(
+        description="32 hexadecimal digits.",
+        json_schema_extra={
+            "pattern": "^[0-9a-f]{32}$",
+            "example": "237fbfbb36c348db94767fefbebafef3",
+        },
     )

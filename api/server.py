@@ -21,13 +21,15 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from api.errors import PROBLEM_TYPE
 from api.factory import create_app
+from api.shared_counts import forget
 from core.config import Settings
-from core.errors import MegaBatchError
-from core.secrets import RedactingFormatter
+from core.errors import JobFolderTrouble, MegaBatchError
+from core.key_ring import open_key_ring
+from core.keys import only_here
+from core.logs import LogFormat, log_formatter
 
 logger = logging.getLogger(__name__)
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Seconds that running requests get to end after SIGTERM.
 _GRACE = 25
 # A worker that does not even tick for so long is replaced; threads that serve do not stop the tick.
@@ -52,13 +54,16 @@ class ServerOptions(msgspec.Struct, frozen=True):
         return f"{host}:{self.port}"
 
 
-class RedactingLogger(Logger):  # type: ignore[misc]
-    """gunicorn's log without secrets."""
+def logger_class(log_format: LogFormat) -> type[Logger]:
+    """gunicorn's log, written as ours is: without secrets."""
 
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        for handler in self.error_log.handlers:
-            handler.setFormatter(RedactingFormatter(LOG_FORMAT))
+    class OurLogger(Logger):  # type: ignore[misc]
+        def setup(self, cfg: Any) -> None:
+            super().setup(cfg)
+            for handler in self.error_log.handlers:
+                handler.setFormatter(log_formatter(log_format))
+
+    return OurLogger
 
 
 class DiscreetWorker(ThreadWorker):  # type: ignore[misc]
@@ -116,8 +121,9 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
             "worker_class": DiscreetWorker,
             "graceful_timeout": _GRACE,
             "timeout": _TIMEOUT,
-            "logger_class": RedactingLogger,
+            "logger_class": logger_class(self._settings.log_format),
             "control_socket_disable": True,
+            "on_exit": lambda _server: forget(),
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
@@ -125,7 +131,24 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """Called in each worker process, so that no two of them share a connection."""
         try:
-            return create_app(self._settings)
+            app = create_app(self._settings)
         except MegaBatchError as error:
             logger.critical("%s", error.message)
             sys.exit(_CANNOT_START)
+        warn_of_no_keys(self._settings, self._options.host)
+        return app
+
+
+def warn_of_no_keys(settings: Settings, host: str) -> None:
+    """Say in the log when the service listens to others and will answer none of them."""
+    if only_here(host):
+        return
+    try:
+        empty = open_key_ring(settings, impatient=True).is_empty()
+    except JobFolderTrouble:
+        return  # each request tells, and the storage may be back by then
+    if empty:
+        logger.warning(
+            "there is no API key yet, so only requests from this machine to 127.0.0.1 are "
+            "answered; make one with `megabatch keys create --caller NAME`"
+        )

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from core.config import Settings
 from core.containers.guard import Guard, Origin, locate
 from core.containers.opening import check_container, within
-from core.errors import ContainerError, UrlNotAllowed
+from core.containers.same import is_same_container
+from core.errors import ContainerError, InvalidRequest, UrlNotAllowed
 from core.jobs import JobRequest
 
 # The whole answer is promised within 3 s, and there is a little more to do than this.
@@ -17,6 +18,24 @@ _MOST_HOSTS = 10
 def check_source(request: JobRequest, settings: Settings) -> None:
     """Raises InvalidRequest that says what to correct, or StorageTrouble after 2.5 s at most."""
     within(_SECONDS, lambda: _check(request, settings))
+
+
+def check_same_container(before: str, url: str) -> None:
+    """Raises InvalidRequest unless `url` names the container that a job has, `before`, without
+    its secrets.
+    """
+    try:
+        same = is_same_container(before, url)
+    except InvalidRequest as error:
+        error.pointer = "/container_url"
+        raise
+    if not same:
+        raise InvalidRequest(
+            f"This is not the container of this job, which is {before}. Give a fresh URL of "
+            "that one; for another container submit another job.",
+            pointer="/container_url",
+            code="other_container",
+        )
 
 
 def _check(request: JobRequest, settings: Settings) -> None:

@@ -13,21 +13,27 @@ from api.problems import FieldError, InvalidFields
 _MOST_LETTERS = 64
 
 _TEXTS = {
+    "missing": "is missing",
+    "bool_type": "must be true or false",
+    "moment": "must be a time, such as 2026-05-01 or 2026-05-01T12:00:00Z",
+    "statuses": "must name statuses, separated by commas: {known}",
     "string_type": "must be text",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "dict_type": "must be an object of text values",
+    "model_type": "must be an object",
     "list_type": "must be a list",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "less_than": "must be below {lt}",
     "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} letters",
     "too_many_pairs": "may have {most} pairs at most",
-    "too_short": "must not be empty; leave it out to take every image",
+    "too_short": "must not be empty; leave it out to take all",
     "too_long": "may have {max_length} entries at most",
     "string_pattern_mismatch": "may hold letters, digits, '_', '-', '.' and spaces only",
 }
@@ -43,11 +49,11 @@ def _field_error(item: Any, model: str) -> FieldError:
     context = item.get("ctx", {})
     path = [str(part)[:_MOST_LETTERS] for part in item["loc"] if part != "[key]"]
     if item["type"] == "unknown":
-        path, detail = [context["name"][:_MOST_LETTERS]], item["msg"]
+        path, detail = [*path, context["name"][:_MOST_LETTERS]], item["msg"]
     else:
         text = _TEXTS.get(item["type"], "cannot be used as it was given")
         detail = f"{path[-1]} {text.format(**context)}."
-    if model == "JobsQuery":
+    if model.endswith("Query"):
         return FieldError(detail, parameter=path[-1])
     return FieldError(detail, pointer="".join("/" + _escaped(part) for part in path))
 

@@ -1,11 +1,11 @@
-"""Planner, aggregator and API at 10,000 and at 1,000,000 images: memory, and the speed of merging.
+"""Planner, aggregator, retry and API at 10,000 and at 1,000,000 images: memory, and speed.
 
     python -m benchmarks.scale [images ...]
 
 Each part runs in a process of its own on a real Redis and a local storage. The shard outputs are
-made up: three quarters of the images are empty, the others have two detections. The design asks
-for memory that is flat in the number of images, and for 300,000 merged images a second below
-200 MB.
+made up: three quarters of the images are empty, the others have two detections, and in every other
+shard one image has failed. The design asks for memory that is flat in the number of images, and for
+300,000 merged images a second below 200 MB.
 """
 
 import multiprocessing
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import redis as redis_client
 import urllib3
 
@@ -27,18 +28,18 @@ from benchmarks._service import (
 )
 from core.config import Settings
 from core.containers.listing import Container, Page
-from core.failures import ImageFailure
+from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage, decode_image_list
 from core.job_store import JobStore
 from core.jobs import AcceptedJob
-from core.results.format import Detection, ImageResult
+from core.results.format import Detection, ImageResult, failed
 from tests.factories import accepted_job
 from workers.aggregator import merge_job
 from workers.context import WorkerContext
 from workers.planner import plan_job
 from workers.shard_output import encode_output, tally_of
 
-J = "a" * 32
+J, CHILD = "a" * 32, "c" * 32
 _PAGE = 5000
 _FOUND = [
     Detection("1", 0.934, (0.1042, 0.3301, 0.25, 0.4117)),
@@ -96,7 +97,9 @@ def plan(settings: Settings, count: int) -> None:
     plan_job(worker, J)
 
 
-def made_up(image: ListedImage, number: int) -> ImageResult:
+def made_up(image: ListedImage, number: int, shard: int) -> ImageResult:
+    if number == 0 and shard % 2:
+        return failed(image.name, ImageFailure(FailureCode.TRUNCATED))
     return ImageResult(
         file=image.name,
         detections=[] if number % 4 else _FOUND,
@@ -110,13 +113,21 @@ def run_shards(settings: Settings, count: int) -> None:
     worker = context(settings, count)
     for index in range(worker.folder.read_plan(J).shards):
         images = decode_image_list(worker.folder.read_image_list(J, index))
-        output = encode_output(made_up(image, n) for n, image in enumerate(images))
+        output = encode_output(made_up(image, n, index) for n, image in enumerate(images))
         worker.folder.write_shard_output(J, index, output)
         worker.store.done(J, index, tally_of(output))
 
 
 def merge(settings: Settings, count: int) -> None:
     merge_job(context(settings, count), J)
+
+
+def retry(settings: Settings, count: int) -> None:
+    worker = context(settings, count)
+    job = accepted_job(CHILD, container_url="/nowhere")
+    worker.folder.accept(msgspec.structs.replace(job, parent=J))
+    worker.store.create(worker.folder.read_job(CHILD))
+    plan_job(worker, CHILD)
 
 
 def measured(
@@ -165,6 +176,8 @@ def run(count: int) -> None:
         measured(run_shards, settings, count)
         seconds, peak = measured(merge, settings, count)
         print(f"{'':>10}  aggregator {peak:.0f} MiB, {count / seconds:,.0f}/s", flush=True)
+        seconds, peak = measured(retry, settings, count)
+        print(f"{'':>10}  planner of a retry {peak:.0f} MiB, {count / seconds:,.0f}/s", flush=True)
         print(f"{'':>10}  API {download(settings, Path(folder)):.0f} MiB", flush=True)
 
 

@@ -1,47 +1,58 @@
 """The HTTP client of a running service: jobs and models under `/v1`."""
 
-import os
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 import urllib3
 
-from cli.problems import Problem
+from cli.downloading import Download, moved_into_place
+from cli.problems import API_KEY, Problem
+from cli.report import ServedReport
+from cli.served_links import MadeLink, ServedLink, ServedLinks
+from cli.served_models import ServedModel, ServedModels
+from cli.served_webhooks import ServedDeliveries, ServedDelivery, ServedSecret
 from core.errors import (
     ConfigError,
     InvalidRequest,
     JobConflict,
     JobNotFound,
+    LimitReached,
     MegaBatchError,
     Unavailable,
 )
-from core.jobs import Job
+from core.jobs import FileKind, Job
+from core.keys import is_key
 
 DEFAULT_SERVICE = "http://127.0.0.1:8080"
 
 # Submitting may list one page of a container before it answers, hence the long read timeout.
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
-# A POST that may have arrived is never sent twice: urllib3 repeats it only where no connection
-# was made.
+# A POST that may have arrived is not sent twice: urllib3 repeats it only where no connection was
+# made.
 _RETRIES = urllib3.Retry(
     3,
     allowed_methods={"GET"},
-    status_forcelist=(502, 503, 504),
+    status_forcelist=(429, 502, 503, 504),
     backoff_factor=0.3,
     raise_on_status=False,
     respect_retry_after_header=False,
 )
-_PIECE = 1 << 20
+
+# With a key the service knows a submission again, and one that only asks changes nothing.
+_REPEATED = _RETRIES.new(allowed_methods=None)
 
 _ERRORS: Mapping[int, type[MegaBatchError]] = {
     400: InvalidRequest,
     404: JobNotFound,
+    410: JobNotFound,
     409: JobConflict,
+    429: LimitReached,
     413: InvalidRequest,
     422: InvalidRequest,
     502: Unavailable,
@@ -58,35 +69,25 @@ class ServedJob(Job, frozen=True, kw_only=True):
     links: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     #: What was asked for, with nothing secret; its `images` are a count.
     request: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    #: Size and SHA-256 of the results file, where there is one.
+    #: Size and SHA-256 of each file, where there is one.
     results: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
+    failed_images: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
+    image_list: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
 
     @property
     def asked_for(self) -> dict[str, Any]:
         """`request`; empty where the service tells none."""
         return {} if isinstance(self.request, msgspec.UnsetType) else self.request
 
+    def digest(self, kind: FileKind) -> str:
+        """SHA-256, hex, of a file; empty where the service tells none."""
+        told = getattr(self, kind)
+        return str(told.get("sha256", "")) if isinstance(told, dict) else ""
+
 
 class _JobPage(msgspec.Struct, frozen=True):
     data: list[ServedJob]
     next_cursor: str | None = None
-
-
-class ServedModel(msgspec.Struct, frozen=True):
-    """A model as the service tells of it."""
-
-    name: str
-    version: str = ""
-    description: str = ""
-    categories: dict[str, str] = {}
-    #: Whether jobs that name no model get this one.
-    default: bool = False
-    #: Detection workers that serve it now.
-    workers: int = 0
-
-
-class _Models(msgspec.Struct, frozen=True):
-    data: list[ServedModel]
 
 
 class Client:
@@ -96,24 +97,52 @@ class Client:
     JobNotFound, JobConflict or MegaBatchError when it refuses, with the service's own words.
     """
 
-    def __init__(self, service: str = DEFAULT_SERVICE) -> None:
-        """Connects to nothing yet. Raises ConfigError when `service` is not an http(s) URL."""
-        self.service = _checked(service)
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=_RETRIES)
+    def __init__(self, service: str = DEFAULT_SERVICE, key: str = "") -> None:
+        """Connects to nothing yet. Every request carries the API key, where one is given.
 
-    def submit(self, fields: Mapping[str, Any]) -> ServedJob:
-        """Submit a job; `fields` is the body of `POST /v1/jobs`. Returns the accepted job."""
+        Raises ConfigError when `service` is not an http(s) URL, or `key` not an API key.
+        """
+        self.service = _checked(service)
+        if key and not is_key(key):
+            raise ConfigError(f"{API_KEY} holds no API key; keys look like mgb_..., in one line.")
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=_RETRIES, headers=headers)
+
+    def submit(self, fields: Mapping[str, Any], key: str | None = None) -> ServedJob:
+        """Submit a job; `fields` is the body of `POST /v1/jobs`. Returns the accepted job.
+
+        By its `key`, one of its own where none is given, a submission whose answer was lost is
+        sent again and makes no second job.
+        """
         body = msgspec.json.encode(fields)
-        return self._ask("POST", "/v1/jobs", ServedJob, body=body)
+        once = {"Idempotency-Key": key or uuid.uuid4().hex}
+        return self._ask("POST", "/v1/jobs", ServedJob, body=body, repeated=once)
+
+    def retry_failed(self, job_id: str, fields: Mapping[str, Any]) -> ServedJob:
+        """Try the failed images of a job again; `fields` says what is to be other than there."""
+        path = f"/v1/jobs/{quote(job_id, safe='')}/retry-failed"
+        once = {"Idempotency-Key": uuid.uuid4().hex}
+        return self._ask("POST", path, ServedJob, body=msgspec.json.encode(fields), repeated=once)
+
+    def report(self, fields: Mapping[str, Any]) -> ServedReport:
+        """What such a job would find; nothing is submitted."""
+        body = msgspec.json.encode(fields)
+        path = "/v1/jobs?validate_only=true"
+        return self._ask("POST", path, ServedReport, body=body, repeated={})
 
     def job(self, job_id: str) -> ServedJob:
         return self._ask("GET", f"/v1/jobs/{quote(job_id, safe='')}", ServedJob)
 
-    def jobs(self) -> Iterator[ServedJob]:
-        """All jobs in the service's order, newest first, read page by page as they are taken."""
+    def jobs(self, **filters: str) -> Iterator[ServedJob]:
+        """All jobs in the service's order, newest first, read page by page as they are taken.
+
+        `filters` are parameters of `GET /v1/jobs`; those that are empty do not count.
+        """
+        given = {name: value for name, value in filters.items() if value}
         cursor: str | None = ""
         while cursor is not None:
-            query = "?" + urlencode({"cursor": cursor}) if cursor else ""
+            asked = given | {"cursor": cursor} if cursor else given
+            query = "?" + urlencode(asked) if asked else ""
             page = self._ask("GET", f"/v1/jobs{query}", _JobPage)
             yield from page.data
             cursor = page.next_cursor or None
@@ -121,8 +150,24 @@ class Client:
     def cancel(self, job_id: str) -> ServedJob:
         return self._ask("POST", f"/v1/jobs/{quote(job_id, safe='')}/cancel", ServedJob)
 
+    def order(self, job_id: str, priority: int) -> ServedJob:
+        """Put the job before those with a lower priority, 0 to 9."""
+        body = msgspec.json.encode({"priority": priority})
+        path = f"/v1/jobs/{quote(job_id, safe='')}/priority"
+        return self._ask("PUT", path, ServedJob, body=body)
+
+    def renew_container(self, job_id: str, url: str) -> ServedJob:
+        """Have the job go on with a fresh URL of its container."""
+        body = msgspec.json.encode({"container_url": url})
+        path = f"/v1/jobs/{quote(job_id, safe='')}/container-url"
+        return self._ask("PUT", path, ServedJob, body=body)
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job that has ended; one that was deleted already stays so."""
+        self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}", type(None))
+
     def models(self) -> list[ServedModel]:
-        return self._ask("GET", "/v1/models", _Models).data
+        return self._ask("GET", "/v1/models", ServedModels).data
 
     def ready(self) -> bool:
         """Whether the service and the parts it needs answer now; asked once, without patience."""
@@ -132,31 +177,73 @@ class Client:
             return False
         return answer.status == HTTPStatus.OK
 
-    def download_results(self, job_id: str, target: Path) -> int:
-        """Write the results file to `target`, whole or not at all. Returns its bytes."""
-        path = f"/v1/jobs/{quote(job_id, safe='')}/results"
-        with self._answers():
-            response = self._pool.request("GET", self.service + path, preload_content=False)
-            try:
-                self._refuse_problems(response)
-                with moved_into_place(target) as file:
-                    return sum(file.write(piece) for piece in response.stream(_PIECE))
-            finally:
-                response.close()
+    def download(
+        self, job_id: str, target: Path, kind: FileKind = FileKind.RESULTS, digest: str = ""
+    ) -> int:
+        """Write a file of a job to `target`, whole or not at all. Returns its bytes.
+
+        `digest`: the SHA-256, hex, that it must have; MegaBatchError where it has another.
+        """
+        url = f"{self.service}/v1/jobs/{quote(job_id, safe='')}/{kind.replace('_', '-')}"
+
+        def ask(headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+            asked = {**self._pool.headers, **headers}
+            response = self._pool.request("GET", url, headers=asked, preload_content=False)
+            self._refuse_problems(response)
+            return response
+
+        with self._answers(), moved_into_place(target) as file:
+            return Download(ask, file).run(digest)
+
+    def make_link(self, job_id: str, days: int, gives: Sequence[str]) -> MadeLink:
+        """A new link; one that gives everything where `gives` is empty."""
+        body = {"days": days} | ({"gives": gives} if gives else {})
+        path = f"/v1/jobs/{quote(job_id, safe='')}/links"
+        return self._ask("POST", path, MadeLink, body=msgspec.json.encode(body))
+
+    def links(self, job_id: str) -> list[ServedLink]:
+        """The links of a job, oldest first."""
+        return self._ask("GET", f"/v1/jobs/{quote(job_id, safe='')}/links", ServedLinks).data
+
+    def revoke_link(self, job_id: str, link_id: str) -> None:
+        path = f"/v1/jobs/{quote(job_id, safe='')}/links/{quote(link_id, safe='')}"
+        self._ask("DELETE", path, type(None))
+
+    def webhooks(self, job_id: str) -> list[ServedDelivery]:
+        """What the job's webhook was told, newest first."""
+        path = f"/v1/jobs/{quote(job_id, safe='')}/webhooks"
+        return self._ask("GET", path, ServedDeliveries).data
+
+    def webhook_secret(self, *, renew: bool = False) -> ServedSecret:
+        """What signs messages to webhooks; with `renew` a new one."""
+        return self._ask("POST" if renew else "GET", "/v1/webhook-secret", ServedSecret)
 
     def close(self) -> None:
         """Give connections back."""
         self._pool.clear()
 
-    def _ask(self, method: str, path: str, kind: type[_T], body: bytes | None = None) -> _T:
-        headers = {"Accept": "application/json"}
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        kind: type[_T],
+        *,
+        body: bytes | None = None,
+        repeated: Mapping[str, str] | None = None,
+    ) -> _T:
+        """The answer. `repeated` are headers with which the request may be sent again."""
+        headers = {**self._pool.headers, "Accept": "application/json", **(repeated or {})}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        retries = _RETRIES if repeated is None else _REPEATED
         with self._answers():
-            response = self._pool.request(method, self.service + path, body=body, headers=headers)
+            response = self._pool.request(
+                method, self.service + path, body=body, headers=headers, retries=retries
+            )
         self._refuse_problems(response)
         try:
-            return msgspec.json.decode(response.data, type=kind)
+            # Some answers have nothing to say.
+            return msgspec.json.decode(response.data or b"null", type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise MegaBatchError(
                 f"{self.service} answers, but not as this version of MegaBatch does ({error}). "
@@ -192,23 +279,6 @@ class Client:
         error = family(str(problem) or None)
         error.code = problem.code
         raise error
-
-
-@contextmanager
-def moved_into_place(target: Path) -> Iterator[IO[bytes]]:
-    """A file to write, which gets the name `target` when the block ends without an error.
-
-    Raises OSError that names `target` alone.
-    """
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(target)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _checked(service: str) -> str:

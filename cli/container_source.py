@@ -12,6 +12,13 @@ from core.secrets import has_secret
 VARIABLE = "MEGABATCH_CONTAINER_URL"
 _FILE_OPTION = "--container-url-file"
 
+url_file_option = click.option(
+    _FILE_OPTION,
+    "url_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Read CONTAINER from this file, so that a SAS URL stands in no process list.",
+)
+
 
 def container_url(
     argument: str | None, file: Path | None, environ: Mapping[str, str]

@@ -8,6 +8,9 @@ from pathlib import Path
 from core.errors import ConfigError
 from core.secrets import new_secret_key
 
+#: Where `serve` keeps its data when nobody says.
+DATA_FOLDER = Path("megabatch-data")
+
 
 class DataFolder:
     """The places in a data folder. Makes the folders it names."""

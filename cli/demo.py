@@ -127,7 +127,7 @@ def _process(system: System, photographs: Path, target: Path) -> Job:
     say(f"Submitted {len(EXPECTED)} photographs as job {accepted.id}.")
     job = watch(client, accepted.id, answered=True, pause=system.pause)
     if job.status is JobStatus.COMPLETED:
-        client.download_results(job.id, target)
+        client.download(job.id, target)
     for line in summary(job):
         say(line)
     return job

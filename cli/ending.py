@@ -7,13 +7,12 @@ import click
 
 from cli import exit_codes
 from cli.client import Client, ServedJob
-from cli.container_source import is_folder
 from cli.progress import watch
 from cli.service import advised, print_json
 from cli.summary import share, summary
 from cli.terminal import say, say_warning
 from core.errors import JobNotFound
-from core.jobs import JobStatus
+from core.jobs import FileKind, JobStatus, utc_now
 
 
 def wait_for(
@@ -48,10 +47,19 @@ def _fetch(client: Client, job: ServedJob, target: Path | None) -> None:
         say(error.message)
 
 
-def download(client: Client, job: ServedJob, target: Path) -> None:
-    """Write the results file, and say how much of the job it holds."""
-    size = client.download_results(job.id, target)
-    say(f"{target}: {size:,} bytes, {share(job)}")
+def download(
+    client: Client, job: ServedJob, target: Path, kind: FileKind = FileKind.RESULTS
+) -> None:
+    """Write a file of a job, and say how much of the job it holds."""
+    size = client.download(job.id, target, kind, job.digest(kind))
+    say(f"{target}: {size:,} bytes, {_content(job, kind)}")
+
+
+def _content(job: ServedJob, kind: FileKind) -> str:
+    if kind is not FileKind.FAILED_IMAGES:
+        return share(job)
+    count = job.progress.images_failed
+    return f"{count:,} failed image{'' if count == 1 else 's'}"
 
 
 def _advise(job: ServedJob) -> None:
@@ -59,10 +67,9 @@ def _advise(job: ServedJob) -> None:
     if job.status is JobStatus.COMPLETED and not job.progress.images:
         say_warning("the job found no images, so its results are empty. Check what it was given.")
     if job.terminal and job.progress.images_failed:
-        again = advised("submit", _container_of(job), "--failed-of", job.id)
+        again = advised("retry-failed", job.id, *(["-"] if _sas_is_over(job) else ()))
         say(f"Try the failed images again with {again}.")
 
 
-def _container_of(job: ServedJob) -> str:
-    container = job.asked_for.get("container_url") or ""
-    return container if is_folder(container) else "CONTAINER"
+def _sas_is_over(job: ServedJob) -> bool:
+    return job.sas_expires_at is not None and job.sas_expires_at <= utc_now()

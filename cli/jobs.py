@@ -1,8 +1,10 @@
 """Commands on the jobs of a running service."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,7 +23,7 @@ from cli.service import (
 )
 from cli.summary import WAITING, summary
 from cli.terminal import new_table, output, print_table, printable, say
-from core.jobs import Job
+from core.jobs import FileKind, Job, JobStatus
 
 
 @click.command()
@@ -55,18 +57,37 @@ def _watched(client: Client, job_id: str) -> ServedJob:
 @click.option(
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="So many jobs at most."
 )
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice([status.value for status in JobStatus]),
+    multiple=True,
+    help="Only jobs that stand so. Can be given several times.",
+)
+@click.option("--name", default="", help="Only jobs whose name holds this, in any case.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]),
+    help="Only jobs submitted at this time or later, in UTC.",
+)
 @json_option
 @service_option
-def list_jobs(limit: int, as_json: bool, service: str) -> None:
+def list_jobs(limit: int, as_json: bool, service: str, **wanted: Any) -> None:
     """List jobs, newest first."""
+    since: datetime | None = wanted["since"]
+    filters = {
+        "status": ",".join(wanted["statuses"]),
+        "name": wanted["name"],
+        "created_after": since.isoformat() if since else "",
+    }
     with connected(service) as client:
-        jobs = list(islice(client.jobs(), limit))
+        jobs = list(islice(client.jobs(**filters), limit))
     if as_json:
         for job in jobs:
             print_json(job)
         return
     if not jobs:
-        click.echo("No jobs yet.")
+        click.echo("No such jobs." if any(filters.values()) else "No jobs yet.")
         return
     table = new_table("ID", "SUBMITTED (UTC)", "STATUS", "IMAGES", "FAILED", "MODEL", "NAME")
     for job in jobs:
@@ -113,9 +134,26 @@ def cancel(job_id: str, service: str) -> None:
 
 @click.command()
 @job_argument
+@click.option(
+    "--failed-images",
+    "kind",
+    flag_value=FileKind.FAILED_IMAGES,
+    help="The list of the images that failed instead.",
+)
+@click.option(
+    "--image-list",
+    "kind",
+    flag_value=FileKind.IMAGE_LIST,
+    help="The list of the images in the results instead.",
+)
 @output_option("Write it there, in place of ID.json in this folder.")
 @service_option
-def results(job_id: str, target: Path | None, service: str) -> None:
-    """Download the results file of the job ID."""
+def results(job_id: str, kind: str | None, target: Path | None, service: str) -> None:
+    """Download the results file of the job ID.
+
+    Goes on where a broken connection left it, and checks what came by its SHA-256.
+    """
+    what = FileKind(kind or FileKind.RESULTS)
+    name = job_id if what is FileKind.RESULTS else f"{job_id}_{what}"
     with connected(service) as client:
-        download(client, client.job(job_id), target or Path(f"{job_id}.json"))
+        download(client, client.job(job_id), target or Path(f"{name}.json"), what)

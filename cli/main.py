@@ -6,7 +6,23 @@ from importlib import metadata
 
 import click
 
-from cli import demo, exit_codes, jobs, programs, secret_key, serve, submit, weights
+from cli import (
+    deletion,
+    demo,
+    exit_codes,
+    jobs,
+    keys,
+    links,
+    order,
+    programs,
+    renewal,
+    retry,
+    secret_key,
+    serve,
+    submit,
+    webhooks,
+    weights,
+)
 from cli.terminal import program, say, say_error
 from core.errors import MegaBatchError
 
@@ -41,7 +57,9 @@ def _version() -> str:
 for command in (
     *(submit.submit, jobs.status, jobs.list_jobs, jobs.wait, jobs.cancel, jobs.results),
     *(serve.serve, demo.demo, weights.models, programs.api, programs.worker),
-    secret_key.secret_key,
+    *(webhooks.list_webhooks, webhooks.webhook_secret),
+    *(links.link, links.list_links, order.priority, keys.keys),
+    *(retry.retry_failed, renewal.renew_container, deletion.delete, secret_key.secret_key),
 ):
     megabatch.add_command(command)
 

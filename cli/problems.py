@@ -2,6 +2,16 @@
 
 import msgspec
 
+#: The variable that holds the key, which is a secret and so no option of any command.
+API_KEY = "MEGABATCH_API_KEY"
+
+# What the service's words leave to say at a prompt, by the code of the problem.
+_HINTS = {
+    "key_needed": f"Here the key is taken from the variable {API_KEY}. Who runs the service makes "
+    "one with `megabatch keys create --caller NAME`.",
+    "key_unknown": f"It is the one in the variable {API_KEY}.",
+    "scope_missing": f"It is the one in the variable {API_KEY}.",
+}
 #: Fields of a request whose words on the command line are not `--` and their name.
 _WORDS = {"container_url": "CONTAINER"}
 #: Its detail says only that fields are at fault; the fields say which, and why.
@@ -33,10 +43,11 @@ class Problem(msgspec.Struct, frozen=True):
     errors: list[FieldError] = []
 
     def __str__(self) -> str:
-        """The detail, then what its fields add to it, a line each; nothing twice."""
+        """The detail, then what its fields and the prompt add to it, a line each; nothing twice."""
         added = [str(error) for error in self.errors if error.detail not in self.detail]
         if added and self.code == _FIELDS_ONLY:
             return "\n".join(dict.fromkeys(added))
+        hint = _HINTS.get(self.code, "")
         return "\n".join(
-            dict.fromkeys(line for line in (self.detail or self.title, *added) if line)
+            dict.fromkeys(line for line in (self.detail or self.title, *added, hint) if line)
         )

@@ -30,13 +30,13 @@ CODE_FOLDER = Path(__file__).resolve().parents[1]
     help="Requests at a time, a process.",
 )
 def api(**options: object) -> None:
-    """Run the HTTP API alone, with the settings of the environment."""
+    """Run the HTTP API alone."""
     _become("api", *(word for name, value in options.items() for word in (f"--{name}", str(value))))
 
 
 @click.group()
 def worker() -> None:
-    """Run one worker alone, with the settings of the environment."""
+    """Run one worker alone."""
 
 
 @worker.command()

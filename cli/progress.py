@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from cli.client import Client, ServedJob
-from cli.pace import Pace
+from cli.pace import pace
 from cli.summary import counts, state
 from cli.terminal import messages, printable
-from core.errors import Unavailable
+from core.errors import LimitReached, Unavailable
 from core.jobs import Job
 
 #: Seconds between two looks at a job: the first, and the longest. Each is a little longer.
@@ -63,7 +63,7 @@ def follow(
     while True:
         try:
             job = client.job(job_id)
-        except Unavailable:
+        except (Unavailable, LimitReached):
             if not answered:
                 raise
             if silent_since is None:
@@ -92,18 +92,16 @@ class BarDisplay:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._pace = Pace()
         self._task: TaskID = progress.add_task("", total=None, seen="")
 
     def show(self, job: Job) -> None:
-        self._pace.see(job)
         known = job.progress.images if job.progress.images else None
         self._progress.update(
             self._task,
             description=printable(state(job)),
             completed=job.progress.images_done,
             total=known,
-            seen=_seen(job, self._pace),
+            seen=_seen(job),
         )
 
 
@@ -123,13 +121,11 @@ class LineDisplay:
         self._console = console
         self._every = every
         self._clock = clock
-        self._pace = Pace(clock)
         self._last = ""
         self._state = ""
         self._at = 0.0
 
     def show(self, job: Job) -> None:
-        self._pace.see(job)
         if job.terminal:
             return
         words, now = state(job), self._clock()
@@ -137,7 +133,7 @@ class LineDisplay:
         soon = words == self._state and now - self._at < self._every
         if soon or seen == self._last:
             return
-        self._console.print(printable(f"{words}: {_seen(job, self._pace)}"), soft_wrap=True)
+        self._console.print(printable(f"{words}: {_seen(job)}"), soft_wrap=True)
         self._state, self._last, self._at = words, seen, now
 
 
@@ -166,5 +162,5 @@ def _display(console: Console) -> tuple[AbstractContextManager[object], Display]
     return progress, BarDisplay(progress)
 
 
-def _seen(job: Job, pace: Pace) -> str:
-    return ", ".join(part for part in (counts(job), pace.words(job)) if part)
+def _seen(job: Job) -> str:
+    return ", ".join(part for part in (counts(job), pace(job)) if part)

@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from cli.client import DEFAULT_SERVICE
+from cli.data_folder import DATA_FOLDER
+from cli.keys import advice
 from cli.system import System, SystemOptions, running_system
 from cli.terminal import program, say
 from cli.weights import model_folder_option, weights_of
 from core.catalog import find_model
 from core.config import Settings
 from core.jobs import utc_now
-
-DATA_FOLDER = Path("megabatch-data")
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _GRAPH_SUFFIX = ".pb"
@@ -135,5 +135,6 @@ def announcement(system: System, environ: Mapping[str, str]) -> Iterator[str]:
     yield f"Submit a job:   {program()} submit CONTAINER --wait{at}"
     if not options.allowed_roots and not environ.get("MEGABATCH_ALLOWED_ROOTS"):
         yield "                (a SAS URL; for local folders start again with --allow-root FOLDER)"
+    yield from advice(options.host, system.folder, environ)
     yield f"Data and logs:  {system.folder.path}"
     yield "Stop it with Ctrl-C."

@@ -1,5 +1,6 @@
 """What the commands on a running service share: options, a client, and the commands they advise."""
 
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import msgspec
 from click.core import ParameterSource
 
 from cli.client import DEFAULT_SERVICE, Client, ServedJob
+from cli.problems import API_KEY
 from core.errors import ConfigError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -60,9 +62,12 @@ def _writable(
 
 @contextmanager
 def connected(service: str) -> Iterator[Client]:
-    """A client of the service. Raises click.UsageError when this is not the URL of one."""
+    """A client of the service, with the key that MEGABATCH_API_KEY holds, if any.
+
+    Raises click.UsageError when one of the two cannot be what it should be.
+    """
     try:
-        client = Client(service)
+        client = Client(service, os.environ.get(API_KEY, "").strip())
     except ConfigError as error:
         raise click.UsageError(error.message) from error
     try:

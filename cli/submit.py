@@ -1,7 +1,9 @@
 """`megabatch submit`: a new job."""
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,9 +12,9 @@ import msgspec
 
 from cli import exit_codes
 from cli.client import Client, ServedJob
-from cli.container_source import container_url, is_folder
+from cli.container_source import container_url, is_folder, url_file_option
 from cli.ending import wait_for
-from cli.failed_images import fields_of_failed
+from cli.report import report_lines
 from cli.service import (
     advised,
     connected,
@@ -22,9 +24,11 @@ from cli.service import (
     service_option,
 )
 from cli.terminal import say, say_warning
+from cli.webhook_source import webhook_options, webhook_url
 from core.errors import InvalidRequest, UrlNotAllowed
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_KEY = re.compile(r"[!#-~]{1,128}", re.ASCII)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
@@ -37,6 +41,12 @@ def _metadata(
         if not (key and sign):
             raise click.BadParameter("write KEY=VALUE, such as site=north")
     return {key: value for key, _sign, value in split}
+
+
+def _key(_context: click.Context, _parameter: click.Parameter, key: str | None) -> str | None:
+    if key is not None and not _KEY.fullmatch(key):
+        raise click.BadParameter("a key has 1 to 128 visible ASCII letters, without quotes")
+    return key
 
 
 def _image_entries(
@@ -55,17 +65,12 @@ def _image_entries(
 
 
 _SOURCES = (
+    url_file_option,
     click.option(
-        "--container-url-file",
-        "url_file",
-        type=_FILE,
-        help="Read CONTAINER from this file, so that a SAS URL stands in no process list.",
-    ),
-    click.option(
-        "--failed-of",
+        "--previous-job",
         metavar="ID",
-        help="Only the images that failed in this job, with its model and settings. Its container "
-        "need not be named again where that is a folder.",
+        help="Take over what succeeded in this earlier job on CONTAINER, of the same settings, and "
+        "has not changed since.",
     ),
 )
 _FILTERS = (
@@ -131,6 +136,19 @@ def _with(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Com
 @click.command(epilog=exit_codes.EPILOG)
 @click.argument("container", required=False)
 @_with(*_SOURCES, *_PROCESSING, *_FILTERS)
+@click.option(
+    "--validate-only",
+    "validates",
+    is_flag=True,
+    help="Submit nothing: tell what the job would find, how long it would take, what may go wrong.",
+)
+@click.option(
+    "--idempotency-key",
+    "key",
+    callback=_key,
+    help="With the same key and the same words, the same job: for scripts that may run twice.",
+)
+@webhook_options
 @click.option("--wait", "waits", is_flag=True, help="Wait until the job has ended.")
 @output_option("Wait, then write the results file.")
 @json_option
@@ -143,9 +161,15 @@ def submit(container: str | None, url_file: Path | None, service: str, **options
     variable MEGABATCH_CONTAINER_URL keep it out of process lists too.
     """
     waits, target, as_json = (options.pop(name) for name in ("waits", "target", "as_json"))
+    validates, key = options.pop("validates"), options.pop("key")
     url = container_url(container, url_file, os.environ)
     with connected(service) as client:
-        job = _submitted(client, _body(client, url, options))
+        body = _body(url, options)
+        if validates:
+            _report(client, body, as_json=as_json)
+            return
+        with _advice(body):
+            job = client.submit(body, key)
         waiting = waits or target is not None
         if not as_json:
             click.echo(job.id)
@@ -157,44 +181,40 @@ def submit(container: str | None, url_file: Path | None, service: str, **options
         say(f"Accepted. Follow it with {advised('wait', job.id)}.")
 
 
-def _body(client: Client, url: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+def _body(url: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """The body of `POST /v1/jobs`: what was given, and nothing that was not.
 
     Raises click.UsageError when nothing names images, or two things do.
     """
     given = {name: value for name, value in options.items() if value not in (None, "", (), {})}
-    failed_of = given.pop("failed_of", None)
+    told = webhook_url(given.pop("webhook", None), given.pop("webhook_file", None), os.environ)
+    if told:
+        given["webhook"] = {"url": told}
     if url:
         given["container_url"] = url
-    if failed_of:
-        return _body_of_failed(client, failed_of, given)
     if not given.keys() & {"container_url", "images", "images_url"}:
         raise click.UsageError("Name images: give CONTAINER, --images or --images-url.")
     return given
 
 
-def _body_of_failed(client: Client, failed_of: str, given: dict[str, Any]) -> dict[str, Any]:
-    twice = given.keys() & {"images", "images_url", "prefix", "strip_prefix"}
-    if twice:
-        words = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(twice))
-        raise click.UsageError(f"--failed-of says already what {words} would say.")
-    body = {**fields_of_failed(client, failed_of), **given}
-    named_by_urls = all("://" in _name(entry) for entry in body["images"])
-    if "container_url" not in body and not named_by_urls:
-        raise click.UsageError(
-            "The service gives no SAS URL back: name the container of that job again, as CONTAINER "
-            "or with --container-url-file."
-        )
-    return body
+def _report(client: Client, body: Mapping[str, Any], *, as_json: bool) -> None:
+    with _advice(body):
+        report = client.report(body)
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+        return
+    for line in report_lines(report):
+        click.echo(line)
+    for warning in report.warnings:
+        say_warning(warning.detail)
+    say("Nothing was submitted.")
 
 
-def _name(entry: str | list[str]) -> str:
-    return entry if isinstance(entry, str) else entry[0]
-
-
-def _submitted(client: Client, body: Mapping[str, Any]) -> ServedJob:
+@contextmanager
+def _advice(body: Mapping[str, Any]) -> Iterator[None]:
+    """Adds to a refused folder what helps whoever runs the service themselves."""
     try:
-        return client.submit(body)
+        yield
     except InvalidRequest as error:
         folder = body.get("container_url", "")
         if error.code != UrlNotAllowed.code or not is_folder(folder):

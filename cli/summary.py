@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from cli.pace import pace
 from cli.terminal import printable
 from core.jobs import Job, JobStatus
 
@@ -40,14 +41,17 @@ def share(job: Job) -> str:
 def summary(job: Job) -> list[str]:
     """How a job stands, in a few lines: counts, failures by code, files passed over, why."""
     progress = job.progress
-    lines = [f"{state(job)}: {counts(job)}"]
+    lines = [", ".join(part for part in (f"{state(job)}: {counts(job)}", pace(job)) if part)]
+    if job.priority:
+        lines.append(f"priority {job.priority}: its shards go before those of jobs with less")
+    if progress.images_kept:
+        lines.append(f"taken over from an earlier job: {progress.images_kept:,}")
     if progress.failures:
-        lines.append(f"failed images: {_tally(progress.failures)}")
+        lines.append(f"failed images: {tally(progress.failures)}")
     if progress.duplicates:
         lines.append(f"names listed twice and processed once: {progress.duplicates:,}")
     if progress.skipped:
-        named = {suffix or "no suffix": count for suffix, count in progress.skipped.items()}
-        lines.append(f"files passed over, which are no images: {_tally(named)}")
+        lines.append(f"files passed over, which are no images: {tally(progress.skipped)}")
     if _VIDEO_SUFFIXES & progress.skipped.keys():
         lines.append("Videos are passed over: a job reads still images only.")
     if job.terminal and job.reason:
@@ -55,6 +59,7 @@ def summary(job: Job) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def _tally(numbers: Mapping[str, int]) -> str:
+def tally(numbers: Mapping[str, int]) -> str:
+    """Counts by code or suffix, such as `12 .txt, 3 no suffix`: the most first."""
     most_first = sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{count:,} {name}" for name, count in most_first)
+    return ", ".join(f"{count:,} {name or 'no suffix'}" for name, count in most_first)

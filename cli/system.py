@@ -13,7 +13,7 @@ from cli.client import Client
 from cli.data_folder import DataFolder
 from cli.processes import ChildSpec, Supervisor, tail
 from cli.redis_server import find_server, free_port, server_command, wait_for_redis
-from core.errors import ConfigError, MegaBatchError, Unavailable
+from core.errors import ConfigError, Unavailable
 
 #: Where the packages lie that children run with `python -m`.
 CODE_FOLDER = Path(__file__).resolve().parents[1]
@@ -26,6 +26,7 @@ REDIS_SECONDS = 60.0
 REDIS_GRACE = 10.0
 
 _LOOK_EVERY = 0.25
+_REDIS_TIMEOUT = 5.0
 # A server that listens everywhere is reached at the loopback address.
 _REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -67,6 +68,8 @@ def child_environment(
         "MEGABATCH_MODEL_FILES": _paths(environ, "MEGABATCH_MODEL_FILES", options.model_files),
         "MEGABATCH_MODEL_FOLDER": str(options.model_folder.expanduser().resolve()),
         "MEGABATCH_DEFAULT_MODEL": options.models[0],
+        # People look at these logs, and are shown the end of one after a crash.
+        "MEGABATCH_LOG_FORMAT": environ.get("MEGABATCH_LOG_FORMAT") or "text",
         # A log that is shown after a crash must hold the last words.
         "PYTHONUNBUFFERED": "1",
     }
@@ -95,6 +98,7 @@ class System:
         self._arguments = ("--host", host, "--port", str(port))
         reached_at = _REACHED_AT.get(host, host)
         self.client = Client(f"http://{_in_url(reached_at)}:{port}")
+        self._redis_url = ""
         self._redis = Supervisor(report)
         self._services = Supervisor(report)
 
@@ -108,6 +112,7 @@ class System:
         Raises ConfigError or Unavailable when Redis cannot be used.
         """
         url = environment.get("REDIS_URL", "").strip() or self._start_redis(environment, lock)
+        self._redis_url = url
         wait_for_redis(url, REDIS_SECONDS, self._check_starting)
         environment = {**environment, "REDIS_URL": url}
         for name, *arguments in self._programs():
@@ -169,11 +174,18 @@ class System:
     def _ready(self) -> bool:
         if not self.client.ready():
             return False
-        try:
-            models = self.client.models()
-        except MegaBatchError:
-            return False
-        return {*self.options.models} <= {model.name for model in models if model.workers}
+        # Storage and Redis are heavy libraries, which most commands do without.
+        from redis import Redis
+
+        from core.job_reader import JobReader
+
+        # Redis is asked, and not the API, which answers only who has a key once there are any.
+        with Redis.from_url(self._redis_url, socket_timeout=_REDIS_TIMEOUT) as redis:
+            reader = JobReader(redis, send=lambda _messages: None)
+            try:
+                return all(reader.live_workers(model) for model in self.options.models)
+            except Unavailable:
+                return False
 
     def _check_starting(self) -> None:
         child = self._redis.ended() or self._services.ended()

@@ -15,6 +15,14 @@ _BLOB = (
     "https://lilawildlife.blob.core.windows.net/lila-wildlife/models/camera_traps/megadetector",
     "https://lilablobssc.blob.core.windows.net/models/camera_traps/megadetector",
 )
+_DATA = "https://lila.science/datasets"
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """A public collection of camera-trap images."""
+
+    name: str
+    url: str
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +46,14 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     conservative_threshold: float = 0.3
     licence: str = "MIT"
     description: str = ""
+    #: Year, or day, of its release, as its authors give it; empty for what is no release of theirs.
+    released: str = ""
+    #: What was new in it, in our words.
+    notes: str = ""
+    #: What else can be had beside the frozen model, which `mirrors` name: what it is to where.
+    downloads: Mapping[str, str] = {}
+    #: The public data that it was trained on for the first time; all that came before was used too.
+    new_data: tuple[Dataset, ...] = ()
 
 
 DEMO = Model(
@@ -51,6 +67,12 @@ DEMO = Model(
     licence="Apache-2.0",
     description="A small COCO detector with MegaDetector's inputs and outputs, to try things with.",
 )
+
+
+def _beside(stem: str) -> dict[str, str]:
+    """What the authors publish beside a frozen model. Source: megadetector.md, their page of it."""
+    return {"config": f"{stem}.config", "checkpoint": f"{stem}_checkpoint.zip"}
+
 
 MODELS: Mapping[str, Model] = {
     model.name: model
@@ -66,6 +88,9 @@ MODELS: Mapping[str, Model] = {
                 *(f"{base}/megadetector_v2.pb" for base in _BLOB),
             ),
             description="MegaDetector of 2018: animals.",
+            released="2018",
+            notes="The first release. It knows animals only.",
+            downloads=_beside(f"{_BLOB[0]}/megadetector_v2"),
         ),
         Model(
             name="megadetector-v3",
@@ -78,6 +103,15 @@ MODELS: Mapping[str, Model] = {
                 *(f"{base}/megadetector_v3.pb" for base in _BLOB),
             ),
             description="MegaDetector of 2019: animals and people.",
+            released="2019-05-30",
+            notes="More training data, and a first class for people. It saw far fewer people than "
+            "animals in training: expect it to find animals better.",
+            downloads=_beside(f"{_BLOB[0]}/megadetector_v3"),
+            new_data=(
+                Dataset("Caltech Camera Traps", f"{_DATA}/caltech-camera-traps"),
+                Dataset("Snapshot Serengeti", f"{_DATA}/snapshot-serengeti"),
+                Dataset("Idaho Camera Traps", f"{_DATA}/idaho-camera-traps/"),
+            ),
         ),
         Model(
             name="megadetector-v4.1",
@@ -89,6 +123,18 @@ MODELS: Mapping[str, Model] = {
                 "https://github.com/agentmorris/MegaDetector/releases/download/v4.1/md_v4.1.0.pb",
             ),
             description="MegaDetector of 2020: animals, people and vehicles.",
+            released="2020-04-27",
+            notes="More training data, from Borneo, Australia and the WCS Camera Traps among "
+            "others, more people by day and by night, and a first class for vehicles: cars, trucks "
+            "and bicycles.",
+            downloads=_beside(f"{_BLOB[0]}/md_v4.1.0/md_v4.1.0"),
+            new_data=(
+                Dataset("WCS Camera Traps", f"{_DATA}/wcscameratraps"),
+                Dataset("North American Camera Trap Images", f"{_DATA}/nacti"),
+                Dataset(
+                    "Island Conservation Camera Traps", f"{_DATA}/island-conservation-camera-traps"
+                ),
+            ),
         ),
         DEMO,
     )

@@ -6,11 +6,12 @@ Each field of `Settings` has one variable. A wrong value is an error that names 
 import ipaddress
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import msgspec
 
 from core.errors import ConfigError
+from core.logs import LogFormat
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -27,11 +28,23 @@ def _networks(text: str) -> tuple[IpNetwork, ...]:
     return tuple(ipaddress.ip_network(word) for word in _words(text))
 
 
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text == "yes"
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ValueError("must be at least 1")
     return number
+
+
+def _log_format(text: str) -> LogFormat:
+    if text not in get_args(LogFormat):
+        raise ValueError("must be json or text")
+    return cast(LogFormat, text)
 
 
 def _path(text: str) -> Path:
@@ -51,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_roots: tuple[Path, ...] = ()
     #: Hosts that may be read; `*.` at the front stands for one or more labels.
     allowed_hosts: tuple[str, ...] = ("*.blob.core.windows.net",)
+    #: Hosts that webhooks may be on, likewise; `*` stands for all.
+    webhook_hosts: tuple[str, ...] = ("*",)
     #: Private address ranges that those hosts may resolve to; plain http is allowed there too.
     allowed_private_ranges: tuple[IpNetwork, ...] = ()
     #: The model of jobs that name none.
@@ -61,8 +76,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model_folder: Path = Path("~/.cache/megabatch/models").expanduser()
     #: Days from a job's submission to its `expires_at`; nothing is deleted before.
     retention_days: int = 180
+    #: Whether whoever follows a link is sent on to our storage, by a URL signed for some minutes.
+    link_redirects: bool = False
+    #: Requests a minute that each caller may send to one API process.
+    requests_per_minute: int = 3000
+    #: Jobs that have not ended, for each caller.
+    live_jobs: int = 100
+    #: Images that those jobs have to go, for each caller.
+    queued_images: int = 50_000_000
     #: How long a shard may show no progress before its worker process gives up, seconds.
     stall_after: int = 180
+    #: How the logs of the API and the workers are written: `json`, one object a line, or `text`.
+    log_format: LogFormat = "json"
 
     def __repr__(self) -> str:
         return "Settings(<hidden>)"
@@ -75,12 +100,18 @@ VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("MEGABATCH_SECRET_KEYS", "secret_keys", _words),
     ("MEGABATCH_ALLOWED_ROOTS", "allowed_roots", _paths),
     ("MEGABATCH_ALLOWED_HOSTS", "allowed_hosts", _words),
+    ("MEGABATCH_WEBHOOK_HOSTS", "webhook_hosts", _words),
     ("MEGABATCH_ALLOWED_PRIVATE_RANGES", "allowed_private_ranges", _networks),
     ("MEGABATCH_DEFAULT_MODEL", "default_model", str),
     ("MEGABATCH_MODEL_FILES", "model_files", _paths),
     ("MEGABATCH_MODEL_FOLDER", "model_folder", _path),
     ("MEGABATCH_RETENTION_DAYS", "retention_days", _positive),
+    ("MEGABATCH_LINK_REDIRECTS", "link_redirects", _yes_or_no),
+    ("MEGABATCH_REQUESTS_PER_MINUTE", "requests_per_minute", _positive),
+    ("MEGABATCH_LIVE_JOBS", "live_jobs", _positive),
+    ("MEGABATCH_QUEUED_IMAGES", "queued_images", _positive),
     ("MEGABATCH_STALL_AFTER", "stall_after", _positive),
+    ("MEGABATCH_LOG_FORMAT", "log_format", _log_format),
 )
 
 

@@ -80,6 +80,18 @@ class Unavailable(MegaBatchError):
     code = "unavailable"
 
 
+class LimitReached(MegaBatchError):
+    """Too much was asked for; try again as late as Retry-After says."""
+
+    status = 429
+    code = "limit_reached"
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 60) -> None:
+        super().__init__(message)
+        #: When to try again, seconds.
+        self.retry_after = retry_after
+
+
 class StorageTrouble(Unavailable):
     """The storage did not answer, or answered with an error of its own, after several tries."""
 

@@ -19,6 +19,8 @@ class ListedImage(msgspec.Struct, frozen=True, omit_defaults=True):
     meta: str | None = None
     #: The full URL, sealed, where it carries a secret that `name` must not show.
     sealed_url: str | None = None
+    #: Its result is taken over from an earlier job, and stands in `kept/` of the job folder.
+    kept: bool = False
 
 
 class ListingPosition(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,6 +41,8 @@ class ImageListHeader(msgspec.Struct, frozen=True):
     #: SHA-256, hex, of all lines after the header.
     digest: str
     position: ListingPosition
+    #: Images whose results are taken over from an earlier job.
+    kept: int = 0
 
 
 _encoder = msgspec.json.Encoder()
@@ -50,7 +54,8 @@ def encode_image_list(images: Sequence[ListedImage], position: ListingPosition) 
     """The bytes of a shard's image list: a header line, then one line an image."""
     body = b"".join(_encoder.encode(image) + b"\n" for image in images)
     digest = hashlib.sha256(body).hexdigest()
-    header = ImageListHeader(count=len(images), digest=digest, position=position)
+    kept = sum(image.kept for image in images)
+    header = ImageListHeader(len(images), digest, position, kept)
     return _encoder.encode(header) + b"\n" + body
 
 

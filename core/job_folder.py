@@ -12,10 +12,12 @@ import msgspec
 
 from core.config import Settings
 from core.image_list import ImageListHeader, decode_header
-from core.job_record import decode_job, encode_job
+from core.job_record import decode_job, decode_shown, encode_job
 from core.jobs import AcceptedJob, FinalRecord
+from core.retention import Retention
 from core.secrets import Sealer
 from core.storage import Storage, Writer, open_storage
+from core.webhook_log import WebhookLog
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -35,18 +37,76 @@ class JobFolder:
     def __init__(self, storage: Storage, sealer: Sealer) -> None:
         self._storage = storage
         self._sealer = sealer
+        self.retention = Retention(storage)
+        self.webhooks = WebhookLog(storage)
 
     # The acceptance.
 
-    def accept(self, job: AcceptedJob) -> None:
-        """Write `live/{id}`, then `job.json`: from then on the job will be done."""
+    def accept(self, job: AcceptedJob) -> AcceptedJob:
+        """Write `live/{id}`, then `job.json`: from then on the job will be done.
+
+        Returns the job that stands: this very one, or what was accepted under its id before it.
+        """
         record = encode_job(job, self._sealer)
         self._storage.create(f"live/{job.id}", b"")
-        self._storage.create(f"jobs/{job.id}/job.json", record)
+        standing = self._storage.create(f"jobs/{job.id}/job.json", record)
+        return job if standing == record else decode_job(standing, self._sealer)
 
     def read_job(self, job_id: str) -> AcceptedJob:
-        """The job with its secrets opened. Raises FileNotFoundError."""
-        return decode_job(self._storage.read(f"jobs/{job_id}/job.json"), self._sealer)
+        """The job with its secrets opened, its priority, and the newest URL of its container.
+
+        Raises FileNotFoundError.
+        """
+        job = decode_job(self._storage.read(f"jobs/{job_id}/job.json"), self._sealer)
+        orders = self._last_index(f"jobs/{job_id}/priorities/")
+        if orders:
+            priority = int(self._storage.read(_priority_path(job_id, orders)))
+            job = msgspec.structs.replace(job, orders=orders, priority=priority)
+        renewals = self.count_container_urls(job_id)
+        if not renewals:
+            return job
+        sealed = self._storage.read(_container_url_path(job_id, renewals))
+        url = self._sealer.open(sealed.decode())
+        request = msgspec.structs.replace(job.request, container_url=url)
+        return msgspec.structs.replace(job, request=request, renewals=renewals)
+
+    def read_shown(self, job_id: str) -> AcceptedJob:
+        """The job as it may be shown, with nothing secret. Raises FileNotFoundError."""
+        return decode_shown(self._storage.read(f"jobs/{job_id}/job.json"))
+
+    def is_live(self, job_id: str) -> bool:
+        """Whether the job was accepted and has not ended."""
+        folder = f"jobs/{job_id}"
+        exists = self._storage.exists
+        return exists(f"{folder}/job.json") and not exists(f"{folder}/final.json")
+
+    def add_container_url(self, job_id: str, url: str) -> int:
+        """Keep a fresh URL of the job's container; the how manyeth it is, from 1."""
+        sealed = self._sealer.seal(url).encode()
+        number = self.count_container_urls(job_id) + 1
+        while self._storage.create(_container_url_path(job_id, number), sealed) != sealed:
+            number += 1  # somebody else gives one at the same time
+        return number
+
+    def count_container_urls(self, job_id: str) -> int:
+        """How many fresh URLs of its container were given."""
+        return self._last_index(f"jobs/{job_id}/container-urls/")
+
+    def add_priority(self, job_id: str, priority: int) -> int:
+        """Keep where the job stands among others; the how manyeth such word it is, from 1."""
+        text = b"%d" % priority
+        number = self._last_index(f"jobs/{job_id}/priorities/") + 1
+        while self._storage.create(_priority_path(job_id, number), text) != text:
+            number += 1  # somebody else says otherwise at the same time
+        return number
+
+    def add_child(self, job_id: str, child: str) -> None:
+        """Keep the files of a job as long as `child` needs them; said before it is accepted."""
+        self._storage.create(f"jobs/{job_id}/children/{child}", b"")
+
+    def children(self, job_id: str) -> list[str]:
+        """Ids of jobs that try images of this one again, whatever became of them."""
+        return self._storage.names(f"jobs/{job_id}/children/")
 
     def live_ids(self) -> list[str]:
         """Ids of jobs that were accepted, or nearly, and have not ended."""
@@ -106,14 +166,27 @@ class JobFolder:
     def delete_shard_output(self, job_id: str, index: int) -> None:
         self._storage.delete(f"jobs/{job_id}/shards/{index:07d}.ndjson")
 
+    # What is taken over from an earlier job.
+
+    def write_kept(self, job_id: str, index: int, data: bytes) -> bytes:
+        """What stands as the lines that a shard takes over: `data`, or what came before it."""
+        return self._storage.create(f"jobs/{job_id}/kept/{index:07d}.ndjson", data)
+
+    def read_kept(self, job_id: str, index: int) -> bytes:
+        return self._storage.read(f"jobs/{job_id}/kept/{index:07d}.ndjson")
+
     # Results and the final record.
 
-    def results_path(self, job_id: str, token: str) -> str:
-        return f"jobs/{job_id}/results/{token}.json"
+    def results_path(self, job_id: str, token: str, part: str = "") -> str:
+        """Where a merge, known by its token, writes the results file, or another part of it."""
+        return f"jobs/{job_id}/results/{token}{part and '.'}{part}.json"
 
-    def results_writer(self, path: str) -> AbstractContextManager[Writer]:
-        """A new results file; it appears when the block ends without an error."""
-        return self._storage.writer(path)
+    def results_writer(self, path: str, name: str = "") -> AbstractContextManager[Writer]:
+        """A new results file; it appears when the block ends without an error.
+
+        `name`: what a browser should call it where our storage hands it out itself.
+        """
+        return self._storage.writer(path, name)
 
     def results_size(self, path: str) -> int:
         """Bytes of a results file."""
@@ -123,11 +196,15 @@ class JobFolder:
         """The bytes of a results file from `start` up to `end`, piece by piece."""
         return self._storage.pieces(path, start, end)
 
-    def discard_results(self, job_id: str, but: str | None) -> None:
+    def results_url(self, path: str) -> str | None:
+        """A URL that reads this one file for some minutes; None where our storage has no such."""
+        return self._storage.signed_url(path)
+
+    def discard_results(self, job_id: str, but: frozenset[str]) -> None:
         """Delete what merges have left that did not win."""
         folder = f"jobs/{job_id}/results/"
         for name in self._storage.names(folder):
-            if folder + name != but:
+            if folder + name not in but:
                 self._storage.delete(folder + name)
 
     def write_final(self, final: FinalRecord) -> FinalRecord:
@@ -139,12 +216,47 @@ class JobFolder:
         data = self._storage.read(f"jobs/{job_id}/final.json")
         return msgspec.json.decode(data, type=FinalRecord)
 
+    # Deleting.
+
+    def forget_secrets(self, job_id: str) -> None:
+        """Delete what holds a SAS, and with it the job's acceptance."""
+        self._storage.delete(f"jobs/{job_id}/job.json")
+        for _ in self._sweep(f"jobs/{job_id}/container-urls/"):
+            pass
+
+    def sweep_shard_outputs(self, job_id: str) -> Iterator[None]:
+        """Delete what was only needed to make the results, some files a turn."""
+        for part in ("shards", "kept"):
+            yield from self._sweep(f"jobs/{job_id}/{part}/")
+
+    def sweep_job(self, job_id: str) -> Iterator[None]:
+        """Delete every file of a job, some a turn."""
+        yield from self._sweep(f"jobs/{job_id}/")
+        self.retire(job_id)
+
+    def _sweep(self, folder: str) -> Iterator[None]:
+        while self._storage.delete_some(folder):
+            yield
+
     def probe(self) -> None:
         """Raises JobFolderTrouble when our storage does not answer."""
         self._storage.exists("live/0")
 
+    def _last_index(self, folder: str) -> int:
+        """Of files that are numbered from 1; 0 where there are none."""
+        indices = self._indices(folder)
+        return indices[-1] if indices else 0
+
     def _indices(self, folder: str) -> list[int]:
         return [int(name[:7]) for name in self._storage.names(folder)]
+
+
+def _priority_path(job_id: str, number: int) -> str:
+    return f"jobs/{job_id}/priorities/{number:07d}"
+
+
+def _container_url_path(job_id: str, number: int) -> str:
+    return f"jobs/{job_id}/container-urls/{number:07d}"
 
 
 def open_job_folder(settings: Settings, *, impatient: bool = False) -> JobFolder:

@@ -1,8 +1,10 @@
 """`job.json`: a job as it was accepted, with every URL that carries a secret sealed."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 
-from core.jobs import AcceptedJob, JobRequest, RequestedImage
+from core.jobs import AcceptedJob, JobRequest, RequestedImage, Webhook
 from core.secrets import Sealer, has_secret, without_secrets
 
 
@@ -12,6 +14,7 @@ class _Secrets(msgspec.Struct, frozen=True, omit_defaults=True):
     container_url: str | None = None
     images_url: str | None = None
     images: tuple[RequestedImage, ...] | None = None
+    webhook_url: str | None = None
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -23,12 +26,13 @@ class _Record(msgspec.Struct, frozen=True):
 
 def shown_request(request: JobRequest) -> JobRequest:
     """The request without anything secret, fit to be shown and stored."""
-    images = request.images
+    images, webhook = request.images, request.webhook
     return msgspec.structs.replace(
         request,
         container_url=_shown(request.container_url),
         images_url=_shown(request.images_url),
         images=images and tuple(RequestedImage(_shown(i.name) or "", i.meta) for i in images),
+        webhook=webhook and Webhook(_host(webhook.url), webhook.events),
     )
 
 
@@ -37,10 +41,16 @@ def encode_job(job: AcceptedJob, sealer: Sealer) -> bytes:
     sealed = None
     if shown != job.request:
         request = job.request
-        secrets = _Secrets(request.container_url, request.images_url, request.images)
+        webhook_url = request.webhook.url if request.webhook else None
+        secrets = _Secrets(request.container_url, request.images_url, request.images, webhook_url)
         sealed = sealer.seal(msgspec.json.encode(secrets).decode())
     public = msgspec.structs.replace(job, request=shown)
     return msgspec.json.encode(_Record(public, sealed))
+
+
+def decode_shown(data: bytes) -> AcceptedJob:
+    """The job without its secrets, which need no key then."""
+    return msgspec.json.decode(data, type=_Record).job
 
 
 def decode_job(data: bytes, sealer: Sealer) -> AcceptedJob:
@@ -48,13 +58,21 @@ def decode_job(data: bytes, sealer: Sealer) -> AcceptedJob:
     if record.sealed is None:
         return record.job
     secrets = msgspec.json.decode(sealer.open(record.sealed), type=_Secrets)
+    webhook = record.job.request.webhook
     request = msgspec.structs.replace(
         record.job.request,
+        webhook=webhook and Webhook(secrets.webhook_url or webhook.url, webhook.events),
         container_url=secrets.container_url,
         images_url=secrets.images_url,
         images=secrets.images,
     )
     return msgspec.structs.replace(record.job, request=request)
+
+
+def _host(url: str) -> str:
+    # Many services put the secret of a webhook into its path.
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
 
 
 def _shown(url: str | None) -> str | None:

@@ -7,22 +7,14 @@ are Redis's own. Redis being away is `Unavailable`.
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-from redis import Redis
-from redis.exceptions import RedisError
 
-from core.errors import Unavailable
-from core.job_view import job_from_fields, milliseconds
-from core.jobs import AcceptedJob, FinalRecord, Job, JobStatus
-from core.lua_scripts import load_scripts
-from core.messages import Message, Send
-
-PREFIX = "megabatch:"
-
-_AWAY = "The job store (Redis) does not answer; try again shortly."
+from core.delivery_queue import DeliveryQueue
+from core.job_view import fields_of, milliseconds
+from core.jobs import AcceptedJob, FinalRecord, JobStatus
+from core.measures import Measures
 
 Unit = Literal["plan", "merge"]
 Renewal = Literal["ok", "lost", "stopped", "unknown"]
@@ -51,6 +43,8 @@ class Tally(msgspec.Struct, frozen=True):
 
     images: int
     failures: dict[str, int] = {}
+    #: Of the images: taken over from an earlier job.
+    kept: int = 0
 
 
 def shard_name(index: int) -> str:
@@ -58,46 +52,14 @@ def shard_name(index: int) -> str:
     return f"{index:07d}"
 
 
-class JobStore:
-    """Live state on one Redis server. `send` gets the messages that follow from a change."""
-
-    def __init__(self, redis: Redis, send: Send) -> None:
-        self._redis = redis
-        self._send = send
-        self._scripts = {
-            name: redis.register_script(source) for name, source in load_scripts().items()
-        }
-
-    def _run(self, script: str, *arguments: str | int | float) -> Any:
-        try:
-            answer = self._scripts[script](keys=[PREFIX], args=list(arguments))
-        except RedisError as error:
-            raise Unavailable(_AWAY) from error
-        reply = msgspec.json.decode(answer)
-        # Lua writes an empty list as an empty object.
-        messages = [msgspec.convert(message, Message) for message in reply["send"] or ()]
-        if messages:
-            self._send(messages)
-        return reply["value"]
-
-    def ping(self) -> None:
-        """Raises Unavailable when Redis does not answer."""
-        try:
-            self._redis.ping()
-        except RedisError as error:
-            raise Unavailable(_AWAY) from error
+class JobStore(DeliveryQueue):
+    """Live state on one Redis server."""
 
     # A job from its creation to its end.
 
     def create(self, job: AcceptedJob) -> bool:
         """Make an accepted job known and have it planned. False when it was known already."""
-        fields: dict[str, str | int] = {
-            "model": job.request.model,
-            "name": job.request.name,
-            "created": milliseconds(job.created_at),
-            "expires": milliseconds(job.expires_at),
-        }
-        return bool(self._run("create", job.id, *_flat(fields)))
+        return bool(self._run("create", job.id, *_flat(fields_of(job))))
 
     def planned(self, job_id: str, index: int, images: int) -> bool:
         """Shard `index` has an image list of so many images. False unless it is the next one."""
@@ -122,11 +84,27 @@ class JobStore:
         before = self._run("cancel", job_id)
         return JobStatus(before) if before else None
 
-    def pause(self, job_id: str, reason: str) -> bool:
-        return bool(self._run("pause", job_id, reason))
+    def pause(self, job_id: str, reason: str, urls: int = 0) -> bool:
+        """Try nothing until a fresh URL of the container comes. False when one came already:
+        more of them than the `urls` that the worker knew.
+        """
+        return bool(self._run("pause", job_id, reason, urls))
 
-    def resume(self, job_id: str) -> bool:
-        return bool(self._run("resume", job_id))
+    def renew_container(self, job: AcceptedJob) -> bool:
+        """The job has a fresh URL of its container, and goes on if it was paused.
+
+        False when it is ending, or not known.
+        """
+        fields = fields_of(job)
+        urls, sas_expires = fields.get("urls", 0), fields.get("sas_expires", "")
+        return bool(self._run("renew_container", job.id, urls, sas_expires))
+
+    def order(self, job_id: str, priority: int, orders: int) -> JobStatus | None:
+        """Say where a job stands among those of its model, by the word that the storage counted as
+        the `orders`th. The job's status: one that has ended stays as it is. None for no such job.
+        """
+        status = self._run("order", job_id, priority, orders)
+        return JobStatus(status) if status else None
 
     def refuse(self, lease: Lease, indices: Sequence[int]) -> bool:
         """The merge of `lease` refused these shard outputs; their shards run again."""
@@ -135,11 +113,19 @@ class JobStore:
 
     def finish(self, final: FinalRecord) -> bool:
         """The final record stands: end the job as it says."""
-        progress = msgspec.json.encode(final.progress).decode()
-        finished = milliseconds(final.finished_at)
-        return bool(
-            self._run("finish", final.id, final.status, finished, progress, final.reason or "")
-        )
+        return bool(self._run("finish", *_ending(final)))
+
+    def restore_ended(self, job: AcceptedJob, final: FinalRecord) -> bool:
+        """Make a job known again that has ended. False when it was known."""
+        fields = fields_of(msgspec.structs.replace(job, orders=0))
+        fields |= {"cancelled": 1} if final.status is JobStatus.CANCELLED else {}
+        if final.started_at:
+            fields["started"] = milliseconds(final.started_at)
+        return bool(self._run("restore_ended", *_ending(final), *_flat(fields)))
+
+    def remove(self, job_id: str, caller: str) -> bool:
+        """The job of this caller was deleted. False when it was not known."""
+        return bool(self._run("remove", job_id, caller))
 
     # Units of work.
 
@@ -195,69 +181,31 @@ class JobStore:
         answer = self._run("reap", reaper)
         return None if answer is False else list(answer)
 
-    # Reading.
+    def measure(self, queues: Sequence[str]) -> Measures:
+        """What there is to measure, in a bounded time; `queues` are models, and `control`."""
+        return msgspec.convert(self._run("measure", *queues), Measures)
 
-    def get(self, job_id: str) -> Job | None:
-        jobs = self._views([job_id])
-        return jobs[0] if jobs else None
+    def hold(self, what: str, worker: str, seconds: float) -> bool:
+        """Take or keep a turn at work that one worker at a time does; 0 seconds give it back.
 
-    def list_jobs(self, limit: int, before: datetime | None = None) -> list[Job]:
-        """The newest jobs first; only those created before `before`, where it is given."""
-        newest = f"({milliseconds(before)}" if before else "+inf"
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.zrevrangebyscore(f"{PREFIX}jobs", newest, "-inf", 0, limit)
-        ids: list[bytes] = self._execute(pipe)[0]
-        return self._views([job_id.decode() for job_id in ids])
+        False when another has it.
+        """
+        return bool(self._run("hold", what, worker, int(1000 * seconds)))
 
-    def unfinished(self, job_id: str, indices: Sequence[int]) -> list[int]:
-        """Those of the shards that are not counted as done."""
-        pipe = self._redis.pipeline(transaction=False)
-        for index in indices:
-            pipe.getbit(f"{PREFIX}job:{job_id}:done", index)
-        bits = self._execute(pipe)
-        return [index for index, bit in zip(indices, bits, strict=True) if not bit]
+    def begin_restoring(self, token: str) -> bool:
+        """False when all jobs that have ended were made known since Redis began empty."""
+        return bool(self._run("restoring", "begin", token))
 
-    def live_workers(self, queue: str) -> int:
-        """Workers of a model (or `control`) whose heartbeat is recent."""
-        return int(self._run("workers", queue))
+    def end_restoring(self, token: str) -> bool:
+        """All are known now. False when Redis was emptied since, or another has begun."""
+        return bool(self._run("restoring", "end", token))
 
-    def seconds_an_image(self, model: str) -> float | None:
-        """How long a worker of the model takes an image, measured; None before the first shard."""
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.hget(f"{PREFIX}image_ms", model)
-        measured = self._execute(pipe)[0]
-        return float(measured) / 1000 if measured else None
 
-    def _views(self, ids: Sequence[str]) -> list[Job]:
-        pipe = self._redis.pipeline(transaction=False)
-        for job_id in ids:
-            key = f"{PREFIX}job:{job_id}"
-            pipe.hgetall(key)
-            pipe.hgetall(f"{key}:failures")
-            pipe.zcard(f"{key}:leases")
-            pipe.hvals(f"{key}:partial")
-        rows = iter(self._execute(pipe))
-        views = [
-            job_from_fields(job_id, fields, failures, leases, sum(map(int, partial)))
-            for job_id, fields, failures, leases, partial in zip(
-                ids, rows, rows, rows, rows, strict=True
-            )
-            if fields
-        ]
-        models = {job.model for job in views if not job.terminal}
-        unserved = {model for model in models if self.live_workers(model) == 0}
-        return [
-            msgspec.structs.replace(
-                job, waiting_for_workers=not job.terminal and job.model in unserved
-            )
-            for job in views
-        ]
-
-    def _execute(self, pipe: Any) -> list[Any]:
-        try:
-            return list(pipe.execute())
-        except RedisError as error:
-            raise Unavailable(_AWAY) from error
+def _ending(final: FinalRecord) -> tuple[str | int, ...]:
+    """What `finish.lua` and `restore_ended.lua` are told of the end of a job."""
+    progress = msgspec.json.encode(final.progress).decode()
+    finished = milliseconds(final.finished_at)
+    return final.id, final.status, finished, progress, final.reason or ""
 
 
 def _flat(fields: Mapping[str, str | int]) -> list[str | int]:

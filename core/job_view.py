@@ -5,13 +5,38 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from core.jobs import TERMINAL, Job, JobStatus, Progress
+from core.containers.sas import parse_sas
+from core.jobs import TERMINAL, AcceptedJob, Job, JobStatus, Progress
 
 Fields = Mapping[bytes, bytes]
 
 
 def milliseconds(moment: datetime) -> int:
     return round(1000 * moment.timestamp())
+
+
+def fields_of(job: AcceptedJob) -> dict[str, str | int]:
+    """The fields that a job has in Redis from its creation on."""
+    request = job.request
+    fields: dict[str, str | int] = {
+        "model": request.model,
+        "name": request.name,
+        "caller": job.caller,
+        "created": milliseconds(job.created_at),
+        "expires": milliseconds(job.expires_at),
+    }
+    if job.parent:
+        fields["parent"] = job.parent
+    sas_expires = parse_sas(request.container_url or "").expires
+    if sas_expires:
+        fields["sas_expires"] = milliseconds(sas_expires)
+    if job.renewals:
+        fields["urls"] = job.renewals
+    if job.orders:
+        fields |= {"orders": job.orders, "priority": job.priority}
+    if request.webhook:
+        fields["events"] = " ".join(request.webhook.events)
+    return fields
 
 
 def _moment(fields: Fields, name: bytes) -> datetime | None:
@@ -28,6 +53,7 @@ def _progress(fields: Fields, failures: Fields, leases: int, partial: int) -> Pr
         images=number(b"images"),
         images_done=number(b"images_done") + partial,
         images_failed=number(b"images_failed"),
+        images_kept=number(b"images_kept"),
         failures={code.decode(): int(n) for code, n in sorted(failures.items()) if int(n)},
         skipped=msgspec.json.decode(fields.get(b"skipped", b"{}"), type=dict[str, int]),
         duplicates=number(b"duplicates"),
@@ -56,6 +82,8 @@ def job_from_fields(
         status=status,
         model=fields[b"model"].decode(),
         name=fields.get(b"name", b"").decode(),
+        caller=fields[b"caller"].decode(),
+        parent=fields.get(b"parent", b"").decode() or None,
         created_at=created,
         expires_at=expires,
         started_at=_moment(fields, b"started"),
@@ -64,4 +92,6 @@ def job_from_fields(
         reason=fields.get(b"reason", b"").decode() or None,
         cancelled=fields.get(b"cancelled") == b"1",
         progress=progress,
+        sas_expires_at=_moment(fields, b"sas_expires"),
+        priority=int(fields.get(b"priority", 0)),
     )

@@ -7,7 +7,7 @@ import enum
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -52,6 +52,16 @@ TERMINAL = frozenset(status for status, after in TRANSITIONS.items() if not afte
 TruncatedImages = Literal["fail", "accept"]
 Preprocessing = Literal["native", "legacy-2019"]
 IncludeField = Literal["gps"]
+#: The versions of the results format that can be asked for; `core/results/versions.py` writes them.
+FormatVersion = Literal["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6"]
+Event = Literal[
+    "job.started", "job.paused", "job.completed", "job.failed", "job.cancelled", "job.expiring"
+]
+#: Every event that a webhook can be told of.
+EVENTS: tuple[Event, ...] = get_args(Event)
+
+#: Who asks where no key is asked for: a service without keys, on its own machine.
+LOCAL_CALLER = "local"
 
 
 class RequestedImage(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +69,13 @@ class RequestedImage(msgspec.Struct, frozen=True, array_like=True):
 
     name: str
     meta: str | None = None
+
+
+class Webhook(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where to tell of a job. The URL may carry a secret in any part after its host."""
+
+    url: str
+    events: tuple[Event, ...] = EVENTS
 
 
 class JobRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -90,6 +107,11 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     include: tuple[IncludeField, ...] = ()
     #: The submitter's own key-value pairs, given back as they are.
     metadata: dict[str, str] = {}
+    webhook: Webhook | None = None
+    #: Id of a job of the same caller; images that have not changed since are taken over from it.
+    previous_job: str | None = None
+    #: The version of the format in which the results are handed out.
+    format_version: FormatVersion = "1.6"
 
 
 class AcceptedJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +121,19 @@ class AcceptedJob(msgspec.Struct, frozen=True, kw_only=True):
     request: JobRequest
     created_at: datetime
     expires_at: datetime
+    #: Who it belongs to.
+    caller: str = LOCAL_CALLER
+    #: Id of the job whose failed images this one processes again.
+    parent: str | None = None
+    #: Came in by the API of 2019, which asks for no key to show it.
+    legacy: bool = False
+    #: What was sent, as a digest without secrets, to tell a repeated submission from another.
+    fingerprint: str = ""
+    #: How often a fresh URL of the container was given since; `request` has the newest.
+    renewals: int = 0
+    #: How often its priority was set since, and to what the last time: 0..9, higher comes first.
+    orders: int = 0
+    priority: int = 0
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +143,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     images: int = 0
     images_done: int = 0
     images_failed: int = 0
+    #: Of those done: taken over from an earlier job.
+    images_kept: int = 0
     failures: dict[str, int] = {}
     #: Files that listing passed over, by suffix.
     skipped: dict[str, int] = {}
@@ -127,6 +164,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     expires_at: datetime
     name: str = ""
+    caller: str = LOCAL_CALLER
+    #: Id of the job whose failed images this one processes again.
+    parent: str | None = None
     progress: Progress = Progress()
     started_at: datetime | None = None
     merging_at: datetime | None = None
@@ -137,14 +177,42 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool = False
     #: No live worker serves the job's model.
     waiting_for_workers: bool = False
+    #: When the SAS of the container ends, as the SAS itself says; None where none does.
+    sas_expires_at: datetime | None = None
+    #: While it is live: 0..9. Its shards go before those of jobs of the same model with less.
+    priority: int = 0
+    #: While the job runs: how fast, over the last two minutes, and the seconds that it takes yet.
+    images_per_second: float | None = None
+    seconds_left: int | None = None
 
     @property
     def terminal(self) -> bool:
         return self.status in TERMINAL
 
 
+class FileKind(enum.StrEnum):
+    """The files that a job ends with."""
+
+    #: What was found, in the version of the format that was asked for.
+    RESULTS = "results"
+    #: The images that failed, as `images` of a new job takes them.
+    FAILED_IMAGES = "failed_images"
+    #: The names of all images in the results, in their order.
+    IMAGE_LIST = "image_list"
+
+
+class StoredFile(msgspec.Struct, frozen=True):
+    """A file that stands in our storage and never changes."""
+
+    path: str
+    #: Its size.
+    bytes: int
+    #: SHA-256, hex.
+    digest: str
+
+
 class FinalRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The commit of a job, `final.json`: how it ended, and the results file that counts."""
+    """The commit of a job, `final.json`: how it ended, and the files that count."""
 
     id: str
     status: JobStatus
@@ -155,11 +223,26 @@ class FinalRecord(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime
     progress: Progress
     reason: str | None
-    #: Path of the results file within our storage; None when there is nothing to merge.
+    #: Path of the results file of the newest version; None when there is nothing to merge.
     results: str | None
     results_bytes: int = 0
-    #: SHA-256 of the results file, hex.
+    #: SHA-256 of that file, hex.
     results_digest: str = ""
+    #: What is handed out.
+    files: dict[FileKind, StoredFile] = {}
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every file that is to be kept."""
+        kept = frozenset(file.path for file in self.files.values())
+        return kept | {self.results} if self.results else kept
+
+    def file(self, kind: FileKind) -> StoredFile | None:
+        """What is handed out of this kind; None where there is none."""
+        if kind is FileKind.RESULTS and not self.files and self.results:
+            # A record from before there were others.
+            return StoredFile(self.results, self.results_bytes, self.results_digest)
+        return self.files.get(kind)
 
 
 def new_job_id() -> str:

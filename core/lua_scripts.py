@@ -3,6 +3,8 @@
 from importlib.resources import files
 
 from core.jobs import TRANSITIONS
+from core.retention import KEPT_AFTER_END
+from core.webhooks import EVENT_OF
 
 #: A lease ends so long after its last renewal (workers renew every 7 s), ms.
 LEASE_MS = 30_000
@@ -19,6 +21,13 @@ _RULES: dict[str, object] = {
         before.value: {after.value: True for after in sorted(afters)}
         for before, afters in TRANSITIONS.items()
     },
+    # Which event a webhook is told when a job comes to a status.
+    "events": {status.value: event for status, event in EVENT_OF.items()},
+    # Whoever delivers to a webhook has so long for it, then another may; so many that are due are
+    # looked at, and so long those wait whose caller has had enough turns.
+    "deliver_ms": 60_000,
+    "deliver_looks": 200,
+    "sated_ms": 500,
     "lease_ms": LEASE_MS,
     # A worker counts as live so long after its last heartbeat (sent every 5 s), and is forgotten
     # some time later.
@@ -34,15 +43,24 @@ _RULES: dict[str, object] = {
     "control_ms": 30_000,
     # A paused job that nobody resumes is cancelled after 7 days.
     "paused_ms": 7 * 24 * 3600 * 1000,
+    # A job that has ended is deleted so long after its end at the earliest, and perhaps late.
+    "kept_ms": round(1000 * KEPT_AFTER_END.total_seconds()),
+    "late_ms": 7 * 24 * 3600 * 1000,
     # So many of the oldest jobs are looked at each round, whether their time is over.
     "forget_jobs": 20,
     # So many shards of a job may be in flight even where one worker is live.
     "smallest_window": 4,
+    # A list looks at so many jobs a page at most, and asks for so many at a time.
+    "list_looks": 2000,
+    "list_block": 200,
+    # How often a job's pace is noted, and how long a note counts.
+    "sample_ms": 5_000,
+    "pace_ms": 120_000,
     # The keys of a job that only a live one needs.
     "parts": [
         *("ready", "sent", "leases", "owners", "partial"),
         *("errors", "outages", "losses"),
-        *("done", "tally", "failures"),
+        *("done", "tally", "failures", "pace"),
     ],
 }
 

@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from core.config import Settings
-from core.job_store import PREFIX, JobStore
+from core.job_reader import PREFIX
+from core.job_store import JobStore
 from core.messages import Message
 
 logger = logging.getLogger(__name__)

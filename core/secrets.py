@@ -23,6 +23,9 @@ _SECRETS = re.compile(
     r"|\b(authorization['\"]?\s*[:=]\s*['\"]?(?:bearer|sharedkey)?)\s*[^\s'\",]+"
     r"|(redis(?:s)?://[^:@/\s]*):[^@/\s]+@"
 )
+# What follows a link, up to the token in it: `/links/TOKEN/...` and `/jobs/ID?link=TOKEN`. Below a
+# job's id stand ids of links, which are no secrets.
+_LINK_TOKENS = re.compile(r"(?i)((?<![0-9a-f]{32})/links/|[?&]link=)[^/?&\s'\"]+")
 
 
 class Sealer:
@@ -77,14 +80,14 @@ def has_secret(url: str) -> bool:
 
 
 def redact(text: str) -> str:
-    """The text with every signature, key and password in it replaced by `<hidden>`."""
+    """The text with every signature, key, password and link token in it replaced by `<hidden>`."""
 
     def hidden(match: re.Match[str]) -> str:
         if match[1]:
             return f"{match[1]}=<hidden>"
         return f"{match[2]} <hidden>" if match[2] else f"{match[3]}:<hidden>@"
 
-    return _SECRETS.sub(hidden, text)
+    return _LINK_TOKENS.sub(r"\1<hidden>", _SECRETS.sub(hidden, text))
 
 
 class RedactingFormatter(logging.Formatter):

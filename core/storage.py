@@ -6,13 +6,14 @@ the winner wrote. A missing file is FileNotFoundError; any other trouble is JobF
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from core.config import Settings
 from core.errors import ConfigError, JobFolderTrouble
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 #: Bytes of a long file that are read at a time.
 _PIECE = 4 * 1024 * 1024
+#: How long a signed URL works: enough to begin a download, which may then last longer.
+_SIGNED_FOR = timedelta(minutes=10)
+#: Names of a long listing that are held at a time.
+_PAGE = 1000
 
 
 class Writer(Protocol):
@@ -85,13 +90,46 @@ class Storage:
                 for meta in page
             )
 
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders directly in a folder (`due/`), in order."""
+        with _translated("list"):
+            found = obstore.list_with_delimiter(self._store, folder)
+            return sorted(path.rpartition("/")[2] for path in found["common_prefixes"])
+
+    def delete_some(self, folder: str) -> int:
+        """Delete files below a folder, a thousand at most; how many there were."""
+        with _translated("delete"):
+            page = next(iter(obstore.list(self._store, folder, chunk_size=_PAGE)), None)
+            paths = [meta["path"] for meta in page or ()]
+            # Somebody else deletes the same: what is left is found the next time.
+            with suppress(FileNotFoundError):
+                obstore.delete(self._store, paths)
+            return len(paths)
+
     @contextmanager
-    def writer(self, path: str) -> Iterator[Writer]:
-        """A new file of any length; it appears when the block ends without an error."""
+    def writer(self, path: str, name: str = "") -> Iterator[Writer]:
+        """A new file of any length; it appears when the block ends without an error.
+
+        `name`: what a browser should call this JSON, where the storage itself can say so.
+        """
+        attributes = None
+        if name and not isinstance(self._store, LocalStore):
+            attributes = {
+                "Content-Type": "application/json",
+                "Content-Disposition": f'attachment; filename="{name}"',
+            }
         with _translated("write a file"):
-            writer = obstore.open_writer(self._store, path)
+            writer = obstore.open_writer(self._store, path, attributes=attributes)
             yield writer
             writer.close()
+
+    def signed_url(self, path: str) -> str | None:
+        """A URL that reads this one file for some minutes; None for a local folder."""
+        if not isinstance(self._store, AzureStore | GCSStore | S3Store):
+            return None
+        with _translated("sign a URL"):
+            url: str = obstore.sign(self._store, "GET", path, _SIGNED_FOR)
+            return url
 
     def size(self, path: str) -> int:
         """Bytes."""
@@ -128,7 +166,8 @@ def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
         if parts.scheme == "file":
             path = Path(unquote(parts.path))
             path.mkdir(parents=True, exist_ok=True)
-            return Storage(LocalStore(path))
+            # A folder without files is none in the cloud either.
+            return Storage(LocalStore(path, automatic_cleanup=True))
         return Storage(from_url(url, client_options=client, retry_config=retry))
     except (BaseError, ValueError, OSError) as error:
         raise ConfigError(

@@ -14,9 +14,11 @@ from PIL import Image, ImageFile
 
 from core.failures import FailureCode, ImageFailure
 from core.jobs import Preprocessing, TruncatedImages
+from core.picture_formats import is_known_but_not_read
+from detection.cut_off import was_cut_off
 from detection.detector import RgbImage
 from detection.exif import ExifFacts, read_exif
-from detection.file_formats import ends_early, is_jpeg, is_known_but_not_read, is_raw_tiff, opener
+from detection.file_formats import ends_early, is_jpeg, is_raw_tiff, opener
 from detection.pixels import rgb_pixels, upright
 
 #: Width and height to which the service of 2019 resized each picture before detection.
@@ -88,7 +90,7 @@ def open_image(data: bytes, options: DecodeOptions) -> OpenedImage | ImageFailur
     except _Unusable as error:
         return ImageFailure(error.code)
     except Exception as error:  # a damaged header makes Pillow raise errors of many kinds
-        return ImageFailure(_why_not_opened(error))
+        return ImageFailure(_unless_cut_off(_why_not_opened(error), data))
 
 
 def _header(data: bytes, options: DecodeOptions) -> ImageFile.ImageFile:
@@ -121,7 +123,7 @@ def decode(opened: OpenedImage, options: DecodeOptions) -> DecodedImage | ImageF
     except _Unusable as error:
         return ImageFailure(error.code)
     except Exception as error:  # decoders raise errors of many kinds on damaged data
-        return ImageFailure(_why_not_decoded(error))
+        return ImageFailure(_unless_cut_off(_why_not_decoded(error), opened.data))
     return _described(pixels, truncated, facts, options)
 
 
@@ -163,7 +165,7 @@ def _jpeg_pixels(data: bytes, accept: bool) -> tuple[RgbImage, bool]:
         return simplejpeg.decode_jpeg(data, "RGB"), False
     except ValueError as error:
         remark = str(error).lower()
-    truncated = _JPEG_ENDS_EARLY in remark
+    truncated = _JPEG_ENDS_EARLY in remark or was_cut_off(data)
     if truncated and not accept:
         raise _Unusable(FailureCode.TRUNCATED)
     if any(words in remark for words in _JPEG_IS_DAMAGED):
@@ -189,6 +191,12 @@ class _Unusable(Exception):
     def __init__(self, code: FailureCode) -> None:
         super().__init__(code)
         self.code = code
+
+
+def _unless_cut_off(code: FailureCode, data: bytes) -> FailureCode:
+    # A decoder takes a file that ends between two of its parts for damaged, or for an unknown kind.
+    doubtful = code in (FailureCode.CORRUPT, FailureCode.UNSUPPORTED_FORMAT)
+    return FailureCode.TRUNCATED if doubtful and was_cut_off(data) else code
 
 
 _OUT_OF_BYTES = (EOFError, IndexError, struct.error)

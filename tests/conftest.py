@@ -4,5 +4,6 @@ pytest_plugins = [
     "tests.fixtures.azurite",
     "tests.fixtures.demo_model",
     "tests.fixtures.redis_server",
+    "tests.fixtures.silence",
     "tests.fixtures.system",
 ]

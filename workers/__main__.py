@@ -39,9 +39,9 @@ def _check_setup(model: str | None) -> None:
 
 
 def worker_arguments(queue: str, processes: int) -> list[str]:
-    """What Celery's `worker` command is given. Its own chatter between workers is not needed."""
+    """What Celery's `worker` command is given: no chatter between workers, and no banner."""
     options = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return ["worker", f"--queues={queue}", f"--concurrency={processes}", *options]
+    return ["--quiet", "worker", f"--queues={queue}", f"--concurrency={processes}", *options]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,11 +1,10 @@
 """Merging a job: stream its shard outputs into one results file, prove it, and commit it.
 
 The commit is `final.json`, written create-only: of several merges the first to write it wins, and
-only the results file that it names is served. Memory holds a few shards, whatever the job's size.
+only the files that it names are served. Memory holds a few shards, whatever the job's size.
 """
 
 import logging
-import secrets
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,10 +15,22 @@ from core.catalog import find_model
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder, Plan
 from core.job_store import Tally
-from core.jobs import AcceptedJob, FinalRecord, JobRequest, JobStatus, Progress, utc_now
-from core.results.writer import ResultsWriter, Written, build_info
+from core.jobs import (
+    AcceptedJob,
+    FileKind,
+    FinalRecord,
+    JobRequest,
+    JobStatus,
+    Progress,
+    StoredFile,
+    utc_now,
+)
+from core.results.versions import Version, known_version
+from core.results.writer import build_info
 from workers.context import WorkerContext
+from workers.delivering import tell_of_end
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
+from workers.merged_files import MergedFiles, ShardLines, lines_of, merged_files
 from workers.shard_output import ShardRefused, prove
 from workers.waits import wait_before_retry
 
@@ -33,7 +44,7 @@ class ProvenShard(msgspec.Struct, frozen=True):
     """A shard output that holds each listed image once and in order; None where it does not."""
 
     index: int
-    lines: list[bytes] | None
+    lines: ShardLines | None
     tally: Tally = Tally(0)
 
 
@@ -48,8 +59,9 @@ class _Refused(Exception):
 class Merged(msgspec.Struct, frozen=True):
     """What one merge wrote."""
 
-    path: str
-    written: Written
+    #: The results in the newest version.
+    results: StoredFile
+    files: dict[FileKind, StoredFile]
     tally: Tally
     shards: int
 
@@ -71,9 +83,15 @@ def merge_job(context: WorkerContext, job_id: str) -> None:
 
 def settle(context: WorkerContext, final: FinalRecord) -> None:
     """Do what follows from a final record; done again, it changes nothing."""
-    context.folder.discard_results(final.id, but=final.results)
-    context.store.finish(final)
-    context.folder.retire(final.id)
+    folder, store = context.folder, context.store
+    folder.discard_results(final.id, but=final.paths)
+    if not folder.retention.is_gone(final.id):
+        job = folder.read_shown(final.id)
+        folder.retention.schedule(job, final)
+        if not store.finish(final):
+            store.restore_ended(job, final)  # where Redis has lost it
+            tell_of_end(context, job, final)
+    folder.retire(final.id)
 
 
 class _Merge:
@@ -102,21 +120,19 @@ class _Merge:
         return self._lease.cancelled or bool(self._lease.reason)
 
     def _merge(self) -> Merged:
-        """Write a results file. Raises _Refused when shards have to run again."""
+        """Write the files. Raises _Refused when shards have to run again."""
         self._job = self._folder.read_job(self._id)
         self._plan = self._read_plan()
-        path = self._folder.results_path(self._id, secrets.token_hex(8))
         refused: list[int] = []
-        with self._folder.results_writer(path) as sink:
-            writer = ResultsWriter(sink)
-            self._begin(writer)
-            tally, shards = self._copy(writer, self._indices(), refused)
+        with merged_files(self._folder, self._job) as files:
+            self._begin(files)
+            tally, shards = self._copy(files, self._indices(), refused)
             self._delete_refused(refused)
             if refused and not self._early:
-                # Left open, the file never appears. Files of other merges are not ours to delete.
+                # Left open, no file ever appears. Files of other merges are not ours to delete.
                 raise _Refused(refused)
-            written = writer.end()
-        return Merged(path, written, tally, shards)
+            results, handed_out = files.end()
+        return Merged(results, handed_out, tally, shards)
 
     def _indices(self) -> Sequence[int]:
         """The shards to merge."""
@@ -143,7 +159,7 @@ class _Merge:
         position = self._folder.read_header(self._id, shards - 1).position
         return Plan(images=position.images, shards=shards, skipped=position.skipped)
 
-    def _begin(self, writer: ResultsWriter) -> None:
+    def _begin(self, files: MergedFiles) -> None:
         request = self._job.request
         model = find_model(request.model, self._context.settings.model_files)
         info = build_info(
@@ -154,23 +170,24 @@ class _Merge:
             truncated_images=request.truncated_images,
             custom={"partial": True, "images_listed": self._plan.images} if self._early else None,
         )
-        writer.begin(info, model.categories)
+        files.begin(info, model.categories)
 
     def _copy(
-        self, writer: ResultsWriter, indices: Sequence[int], refused: list[int]
+        self, files: MergedFiles, indices: Sequence[int], refused: list[int]
     ) -> tuple[Tally, int]:
         """Copy proven shards in order; what they add up to, and how many they are."""
-        images, shards, failures = 0, 0, Counter[str]()
+        images, kept, shards, failures = 0, 0, 0, Counter[str]()
         for shard in proven_shards(self._folder, self._job, indices):
             self._keeper.moved()
             if shard.lines is None:
                 refused.append(shard.index)
                 continue
-            writer.write_lines(shard.lines)
+            files.write(shard.lines)
             images += shard.tally.images
+            kept += shard.tally.kept
             failures.update(shard.tally.failures)
             shards += 1
-        return Tally(images, dict(sorted(failures.items()))), shards
+        return Tally(images, dict(sorted(failures.items())), kept), shards
 
     def _delete_refused(self, refused: Sequence[int]) -> None:
         for index in refused:
@@ -190,9 +207,10 @@ class _Merge:
             finished_at=utc_now(),
             progress=self._progress(merged),
             reason=reason,
-            results=merged.path,
-            results_bytes=merged.written.size,
-            results_digest=merged.written.digest,
+            results=merged.results.path,
+            results_bytes=merged.results.bytes,
+            results_digest=merged.results.digest,
+            files=merged.files,
         )
 
     def _progress(self, merged: Merged) -> Progress:
@@ -201,6 +219,7 @@ class _Merge:
             images=self._plan.images,
             images_done=merged.tally.images,
             images_failed=sum(merged.tally.failures.values()),
+            images_kept=merged.tally.kept,
             failures=merged.tally.failures,
             skipped=self._plan.skipped,
             duplicates=self._plan.duplicates,
@@ -236,21 +255,22 @@ def proven_shards(
     folder: JobFolder, job: AcceptedJob, indices: Sequence[int]
 ) -> Iterator[ProvenShard]:
     """The shards in order, read and proven a few ahead of their turn."""
+    version = known_version(job.request.format_version)
     waiting: deque[Future[ProvenShard]] = deque()
     with ThreadPoolExecutor(_AHEAD, thread_name_prefix="merge") as pool:
         for index in indices:
-            waiting.append(pool.submit(_prove_shard, folder, job, index))
+            waiting.append(pool.submit(_prove_shard, folder, job, index, version))
             if len(waiting) > _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _prove_shard(folder: JobFolder, job: AcceptedJob, index: int) -> ProvenShard:
+def _prove_shard(folder: JobFolder, job: AcceptedJob, index: int, version: Version) -> ProvenShard:
     images = decode_image_list(folder.read_image_list(job.id, index))
     try:
         output = folder.read_shard_output(job.id, index)
-        tally = prove(output, images, job.request.strip_prefix)
+        proof = prove(output, images, job.request.strip_prefix)
     except (FileNotFoundError, ShardRefused):
         return ProvenShard(index, None)
-    return ProvenShard(index, output.split(b"\n")[:-1], tally)
+    return ProvenShard(index, lines_of(output, images, proof.failed, version), proof.tally)

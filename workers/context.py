@@ -75,6 +75,11 @@ class WorkerContext:
         self._open_jobs.move_to_end(job_id)
         return self._open_jobs[job_id]
 
+    def known_urls(self, job_id: str) -> int:
+        """How many fresh URLs of its container there were when this job was opened here."""
+        opened = self._open_jobs.get(job_id)
+        return opened[0].renewals if opened else 0
+
     def close_job(self, job_id: str) -> None:
         """Open the job anew when it is needed again: its SAS may have been replaced."""
         if job_id in self._open_jobs:

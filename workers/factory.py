@@ -3,10 +3,12 @@
 import os
 import secrets
 import socket
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
 from core.config import Settings
+from core.logs import LogFormat, set_up_logging
 from core.queue import create_celery
 from workers.context import LoadDetector, WorkerContext
 from workers.life import follow_life
@@ -33,9 +35,20 @@ def create_app(
 
     app = create_celery(settings, socket_timeout=_SOCKET_TIMEOUT)
     app.conf.include = [module]
+    _log(settings.log_format, worker)
     define_tasks(make_context)
     follow_life(make_context)
     return app
+
+
+def _log(log_format: LogFormat, worker: str) -> None:
+    def set_up(**_: Any) -> None:
+        set_up_logging(log_format, worker=worker)
+
+    # Celery leaves logging to whoever listens, in the main process and in each child. In the main
+    # process that is late: it has warned of things before.
+    signals.celeryd_init.connect(set_up, weak=False)
+    signals.setup_logging.connect(set_up, weak=False)
 
 
 def _new_worker_id() -> str:

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -52,7 +54,9 @@ class LeaseKeeper:
         self._last_move = time.monotonic()
         self._images = 0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
+        # What the log says of the task, it says of the thread that keeps its lease, too.
+        keep = partial(copy_context().run, self._keep)
+        self._thread = threading.Thread(target=keep, name="lease-keeper", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

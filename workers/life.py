@@ -1,8 +1,7 @@
-"""What a worker's main process does beside its children's work: heartbeats, reaping, logs."""
+"""What a worker's main process does beside its children's work: heartbeats and repairs."""
 
 import contextlib
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +10,9 @@ from celery import signals
 
 from core.errors import Unavailable
 from core.messages import CONTROL_QUEUE, detection_queue
-from core.secrets import RedactingFormatter
+from workers.cleaner import Cleaner
 from workers.context import WorkerContext
+from workers.courier import open_courier
 from workers.reaper import Reaper
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ def follow_life(make_context: Callable[[], WorkerContext]) -> None:
             threads.append(_start("heartbeat", _beat, context, served_by(queue), stop))
             if queue == CONTROL_QUEUE:
                 threads.append(_start("reaper", Reaper(context).run, stop))
+                threads.append(_start("cleaner", Cleaner(context).run, stop))
+                threads.append(_start("courier", open_courier(context).run, stop))
 
     def shutting_down(**_: Any) -> None:
         stop.set()
@@ -40,7 +42,6 @@ def follow_life(make_context: Callable[[], WorkerContext]) -> None:
         for thread in threads:
             thread.join(timeout=2)
 
-    signals.setup_logging.connect(set_up_logging, weak=False)
     signals.worker_ready.connect(ready, weak=False)
     signals.worker_shutting_down.connect(shutting_down, weak=False)
     signals.worker_shutdown.connect(shut_down, weak=False)
@@ -49,18 +50,6 @@ def follow_life(make_context: Callable[[], WorkerContext]) -> None:
 def served_by(queue: str) -> str:
     """What the workers of a queue are counted under: a model's name, or `control`."""
     return queue.removeprefix(detection_queue(""))
-
-
-def set_up_logging(loglevel: int | str | None = None, **_: Any) -> None:
-    """Log lines to standard error, with every secret cut out of them."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    # Celery tells of every task, the SDK of every request: both too much at a million images.
-    for name in ("celery.worker.strategy", "celery.app.trace", "azure"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _start(name: str, work: Callable[..., None], *arguments: Any) -> threading.Thread:

@@ -7,6 +7,7 @@ continued from the last list there is, and two planners cannot write different c
 import itertools
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 
 from core.containers.listing import Container, Page
 from core.errors import (
@@ -16,6 +17,7 @@ from core.errors import (
     MegaBatchError,
 )
 from core.image_list import (
+    ImageListHeader,
     ListingPosition,
     decode_header,
     decode_image_list,
@@ -24,10 +26,19 @@ from core.image_list import (
 from core.job_folder import Plan
 from core.job_store import Lease
 from core.jobs import AcceptedJob
+from workers.access import give_back_refused
 from workers.context import WorkerContext
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
 from workers.recovery import count_outputs
-from workers.selection import ExplicitList, beyond, first, sample, without
+from workers.selection import (
+    ExplicitList,
+    beyond,
+    first,
+    images_alone,
+    refuse_small,
+    sample,
+    without,
+)
 from workers.shard_cutting import (
     SizeOf,
     add_counts,
@@ -36,6 +47,7 @@ from workers.shard_cutting import (
     growing_size,
     largest_shard,
 )
+from workers.taking_over import ParentList, TakingOver, unfiltered
 from workers.waits import is_our_trouble, wait_before_retry
 
 logger = logging.getLogger(__name__)
@@ -57,8 +69,7 @@ def plan_job(context: WorkerContext, job_id: str) -> None:
         with LeaseKeeper(context.store, lease, stall_after=context.settings.stall_after) as keeper:
             _plan(context, job_id, keeper)
     except AccessRevoked as error:
-        context.store.pause(job_id, f"{error.code}: {error}")
-        context.store.release(lease)
+        give_back_refused(context, lease, error)
     except (ContainerError, InvalidRequest) as error:
         context.store.abort(lease, f"{error.code}: {error}")
     except (LeaseEnded, Overtaken) as error:
@@ -90,9 +101,10 @@ def _plan(context: WorkerContext, job_id: str, keeper: LeaseKeeper) -> None:
     count_outputs(context, job_id, keeper.moved)
     context.close_job(job_id)  # a fresh SAS may have come since
     job, container = context.open_job(job_id)
-    planning = _Planning(context, job, container, keeper)
-    planning.replay()
-    planning.go_on()
+    with closing(TakingOver(context.folder, job, keeper.moved)) as taking_over:
+        planning = _Planning(context, job, container, keeper, taking_over)
+        planning.replay()
+        planning.go_on()
 
 
 class _Planning:
@@ -104,24 +116,26 @@ class _Planning:
         job: AcceptedJob,
         container: Container,
         keeper: LeaseKeeper,
+        taking_over: TakingOver,
     ) -> None:
         self._context = context
         self._folder, self._store = context.folder, context.store
         self._job, self._request, self._container = job, job.request, container
+        if job.parent:
+            self._request = unfiltered(job.request)
         self._keeper = keeper
+        self._taking_over = taking_over
         self._index = 0
         self._after: ListingPosition | None = None
         self._skipped: dict[str, int] = {}
-        self._explicit: ExplicitList | None = None
+        self._explicit: ExplicitList | ParentList | None = None
 
     def replay(self) -> None:
         """Tell the job store of the image lists that stand, and find where they end."""
         self._index = self._folder.count_image_lists(self._job.id)
         job = self._store.get(self._job.id)
         for index in range(job.progress.shards if job else 0, self._index):
-            header = self._folder.read_header(self._job.id, index)
-            self._store.planned(self._job.id, index, header.count)
-            self._keeper.moved()
+            self._tell(index, self._folder.read_header(self._job.id, index))
         if self._index:
             self._after = self._folder.read_header(self._job.id, self._index - 1).position
             self._skipped = dict(self._after.skipped)
@@ -155,14 +169,23 @@ class _Planning:
         if head is None:
             return
         size_of = self._size_of(head)
+        self._taking_over.begin()
         for shard in cut(itertools.chain([head], pages), size_of, self._index, self._after):
-            data = encode_image_list(shard.images, shard.position)
+            images = self._taking_over.mark(self._index, shard.images)
+            data = encode_image_list(images, shard.position)
             if self._folder.write_image_list(self._job.id, self._index, data) != data:
                 raise Overtaken
-            self._store.planned(self._job.id, self._index, len(shard.images))
+            self._tell(self._index, decode_header(data))
             self._index += 1
             self._after = shard.position
-            self._keeper.moved()
+
+    def _tell(self, index: int, header: ImageListHeader) -> None:
+        """Tell the job store of a shard; one that is taken over whole is done before it is told."""
+        tally = self._taking_over.finish(index) if header.kept == header.count else None
+        if tally:
+            self._store.done(self._job.id, index, tally)
+        self._store.planned(self._job.id, index, header.count)
+        self._keeper.moved()
 
     def _watched(self, pages: Iterator[Page]) -> Iterator[Page]:
         for page in pages:
@@ -190,11 +213,15 @@ class _Planning:
         return self._sampled(pages, request.sample_n) if request.sample_n else pages
 
     def _listing(self, marker: str | None) -> Iterator[Page]:
+        if self._job.parent:
+            self._explicit = ParentList(self._folder, self._job.parent)
+            return self._explicit.pages(marker)
         images = self._context.requested_images(self._request)
         if images is None:
             return self._container.pages(self._request.prefix, marker)
         self._explicit = ExplicitList(images, self._request)
-        return self._explicit.pages(self._context.sealer, marker)
+        pages = self._explicit.pages(self._context.sealer, marker)
+        return images_alone(pages) if self._job.legacy else pages
 
     def _names_from(self, page: str | None) -> set[str]:
         """The names in the image lists that end on this page."""
@@ -208,6 +235,8 @@ class _Planning:
 
     def _sampled(self, pages: Iterator[Page], count: int) -> Iterator[Page]:
         images, skipped = sample(pages, count, self._request.sample_seed, self._keeper.moved)
+        if self._job.legacy:
+            refuse_small(len(images), count)
         standing = {
             image.name
             for index in range(self._index)

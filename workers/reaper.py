@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from core.errors import Unavailable
+from core.logs import about
 from workers.aggregator import settle
 from workers.context import WorkerContext
 from workers.recovery import count_outputs
@@ -60,7 +61,8 @@ class Reaper:
 
     def _look_at(self, job_id: str, repair: Callable[[str], None]) -> None:
         try:
-            repair(job_id)
+            with about(job_id=job_id):
+                repair(job_id)
         except Unavailable:
             raise
         except Exception:

@@ -18,7 +18,7 @@ def count_outputs(context: WorkerContext, job_id: str, on_each: Callable[[], Non
     standing = context.folder.shard_outputs(job_id)
     for index in context.store.unfinished(job_id, standing):
         try:
-            tally = _read_tally(context, job_id, index)
+            tally = read_tally(context, job_id, index)
         except (ShardRefused, FileNotFoundError):
             logger.error("%s: the output of shard %d cannot be read", job_id, index)
         else:
@@ -26,5 +26,7 @@ def count_outputs(context: WorkerContext, job_id: str, on_each: Callable[[], Non
         on_each()
 
 
-def _read_tally(context: WorkerContext, job_id: str, index: int) -> Tally:
-    return tally_of(context.folder.read_shard_output(job_id, index))
+def read_tally(context: WorkerContext, job_id: str, index: int) -> Tally:
+    """What an output that stands adds. Raises FileNotFoundError or ShardRefused."""
+    output = context.folder.read_shard_output(job_id, index)
+    return tally_of(output, context.folder.read_header(job_id, index).kept)

@@ -1,11 +1,15 @@
 """Which images a job is about, page by page: list, then prefix, then `first_n`, then `sample_n`."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
 
 import msgspec
 
+from core.containers.image_list_source import refuse_bare_names
 from core.containers.listing import Page
+from core.containers.names import is_image_name, suffix_of
 from core.containers.url_list import list_url
 from core.errors import InvalidRequest
 from core.image_list import ListedImage
@@ -34,12 +38,8 @@ class ExplicitList:
         self._urls = request.container_url is None
         self._prefix = request.prefix
         self.duplicates = 0
-        if self._urls and any("://" not in image.name for image in images):
-            raise InvalidRequest(
-                "The list holds names, but no container is given: set container_url, or list "
-                "full URLs.",
-                pointer="/images_url",
-            )
+        if self._urls:
+            refuse_bare_names(images)
 
     def pages(self, sealer: Sealer, marker: str | None) -> Iterator[Page]:
         """Pages of 5000, in the list's own order. A page's marker is its place in the list."""
@@ -68,6 +68,30 @@ class ExplicitList:
         if self._urls:
             return list_url(image, sealer)
         return ListedImage(image.name, meta=image.meta)
+
+
+def images_alone(pages: Iterator[Page]) -> Iterator[Page]:
+    """The pages of a list without what a listing passes over, which is counted by its suffix.
+
+    So the API of 2019 took lists; ours takes whatever somebody names.
+    """
+    for page in pages:
+        names = {image: _path_of(image.name) for image in page.images}
+        skipped = Counter(suffix_of(name) for name in names.values() if not is_image_name(name))
+        images = [image for image in page.images if is_image_name(names[image])]
+        yield msgspec.structs.replace(page, images=images, skipped=dict(skipped))
+
+
+def _path_of(name: str) -> str:
+    return urlsplit(name).path if "://" in name else name
+
+
+def refuse_small(images: int, wanted: int) -> None:
+    """The rule of 2019: a sample larger than what there is fails. Raises InvalidRequest."""
+    if images < wanted:
+        raise InvalidRequest(
+            f"sample_n is {wanted}, but there are only {images} images.", code="sample_too_large"
+        )
 
 
 def first(pages: Iterable[Page], count: int) -> Iterator[Page]:

@@ -1,7 +1,7 @@
 """A shard output: one line an image, in list order, each in its final form. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -13,6 +13,14 @@ from core.results.format import Detection, ImageResult, encode_image
 
 class ShardRefused(MegaBatchError):
     """A shard output does not hold each listed image exactly once and in order."""
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What a proven output holds."""
+
+    tally: Tally
+    #: Positions of the images that failed.
+    failed: tuple[int, ...]
 
 
 class _Outcome(msgspec.Struct):
@@ -30,21 +38,32 @@ def encode_output(results: Iterable[ImageResult]) -> bytes:
     return b"".join(encode_image(result) + b"\n" for result in results)
 
 
+def weave(images: Sequence[ListedImage], kept: Mapping[str, bytes], others: bytes) -> bytes:
+    """The output that has the lines of `kept` for the images of these names.
+
+    `others` is the output of all other images, in list order.
+    """
+    if not kept:
+        return others
+    rest = iter(others.split(b"\n"))
+    return b"".join((kept.get(image.name) or next(rest)) + b"\n" for image in images)
+
+
 def file_name(image: ListedImage, strip_prefix: str) -> str:
     """The name of an image in the results."""
     return image.name.removeprefix(strip_prefix)
 
 
-def tally_of(output: bytes) -> Tally:
-    """What an output adds to the progress. Raises ShardRefused when it is not one."""
-    return _tally(_outcomes(output))
+def tally_of(output: bytes, kept: int = 0) -> Tally:
+    """What an output adds to the progress. Raises ShardRefused when it is not one.
 
-
-def prove(output: bytes, images: Sequence[ListedImage], strip_prefix: str) -> Tally:
-    """Check that an output is whole, right and in list order; what it adds to the progress.
-
-    Raises ShardRefused otherwise.
+    `kept` of its images are taken over from an earlier job.
     """
+    return _tally(_outcomes(output), kept)
+
+
+def prove(output: bytes, images: Sequence[ListedImage], strip_prefix: str) -> Proof:
+    """Check that an output is whole, right and in list order. Raises ShardRefused otherwise."""
     outcomes = _outcomes(output)
     names = [outcome.file for outcome in outcomes]
     if strip_prefix:
@@ -55,7 +74,12 @@ def prove(output: bytes, images: Sequence[ListedImage], strip_prefix: str) -> Ta
         raise ShardRefused
     if any((outcome.failure is None) is (outcome.detections is None) for outcome in outcomes):
         raise ShardRefused
-    return _tally(outcomes)
+    tally = _tally(outcomes, sum(image.kept for image in images))
+    if not tally.failures:
+        return Proof(tally, ())
+    return Proof(
+        tally, tuple(n for n, outcome in enumerate(outcomes) if outcome.failure is not None)
+    )
 
 
 def _outcomes(output: bytes) -> list[_Outcome]:
@@ -71,8 +95,8 @@ def _outcomes(output: bytes) -> list[_Outcome]:
     return outcomes
 
 
-def _tally(outcomes: Sequence[_Outcome]) -> Tally:
+def _tally(outcomes: Sequence[_Outcome], kept: int) -> Tally:
     failures = Counter(
         outcome.failure.rpartition(" ")[2] for outcome in outcomes if outcome.failure is not None
     )
-    return Tally(len(outcomes), dict(sorted(failures.items())))
+    return Tally(len(outcomes), dict(sorted(failures.items())), kept)

@@ -17,9 +17,12 @@ from core.results.format import ImageResult, failed
 from detection.detector import Detector
 from detection.images import DecodeOptions
 from detection.pipeline import PipelineOptions, run_pipeline
+from workers.access import give_back_refused
 from workers.context import WorkerContext
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
-from workers.shard_output import ShardRefused, encode_output, file_name, tally_of
+from workers.recovery import read_tally
+from workers.shard_output import ShardRefused, encode_output, file_name, tally_of, weave
+from workers.taking_over import kept_lines
 from workers.waits import is_our_trouble, wait_before_retry
 
 logger = logging.getLogger(__name__)
@@ -37,9 +40,7 @@ def run_shard(context: WorkerContext, job_id: str, index: int) -> None:
         with LeaseKeeper(context.store, lease, stall_after=context.settings.stall_after) as keeper:
             _run(context, index, keeper)
     except AccessRevoked as error:
-        context.close_job(job_id)
-        context.store.pause(job_id, f"{error.code}: {error}")
-        context.store.release(lease)
+        give_back_refused(context, lease, error)
     except LeaseEnded:
         logger.info("%s shard %d: no longer ours", job_id, index)
         context.store.release(lease)
@@ -69,13 +70,10 @@ def _run(context: WorkerContext, index: int, keeper: LeaseKeeper) -> None:
     tally = _standing(context, job_id, index)
     if tally is None:
         images = decode_image_list(context.folder.read_image_list(job_id, index))
-        if _out_of_attempts(keeper.lease):
-            job = context.folder.read_job(job_id)
-            results = _give_up(images, job.request)
-        else:
-            results, started = _detect(context, images, keeper)
-        output = encode_output(results)
-        tally = tally_of(context.folder.write_shard_output(job_id, index, output))
+        kept = kept_lines(context.folder, job_id, index, images)
+        results, started = _results(context, [i for i in images if i.name not in kept], keeper)
+        output = weave(images, kept, encode_output(results))
+        tally = tally_of(context.folder.write_shard_output(job_id, index, output), len(kept))
     seconds = time.monotonic() - started if started else 0
     context.store.done(job_id, index, tally, seconds)
 
@@ -86,7 +84,7 @@ def _standing(context: WorkerContext, job_id: str, index: int) -> Tally | None:
     A worker may have died between writing the output and saying so.
     """
     try:
-        return tally_of(context.folder.read_shard_output(job_id, index))
+        return read_tally(context, job_id, index)
     except FileNotFoundError:
         return None
     except ShardRefused:
@@ -97,6 +95,18 @@ def _standing(context: WorkerContext, job_id: str, index: int) -> Tally | None:
 
 def _out_of_attempts(lease: Lease) -> bool:
     return lease.errors >= MAX_ERRORS or lease.outages >= MAX_OUTAGES or lease.losses >= MAX_LOSSES
+
+
+def _results(
+    context: WorkerContext, images: list[ListedImage], keeper: LeaseKeeper
+) -> tuple[list[ImageResult], float | None]:
+    """The results of these images, in order, and when the work on them began, if it did."""
+    if not images:
+        return [], None
+    if _out_of_attempts(keeper.lease):
+        job = context.folder.read_job(keeper.lease.job_id)
+        return _give_up(images, job.request), None
+    return _detect(context, images, keeper)
 
 
 def _give_up(images: list[ListedImage], request: JobRequest) -> list[ImageResult]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import shared_task
 
+from core.logs import about
 from core.queue import TASKS
 from workers.aggregator import merge_job
 from workers.context import WorkerContext
@@ -16,6 +17,9 @@ from workers.shard_runner import run_shard
 logger = logging.getLogger(__name__)
 
 Work = Callable[..., None]
+
+# What a task is told, as a line of the log names it.
+_ARGUMENTS = ("job_id", "shard")
 
 _WORK: dict[str, Work] = {"plan_job": plan_job, "run_shard": run_shard, "merge_job": merge_job}
 
@@ -32,11 +36,12 @@ def define_tasks(make_context: Callable[[], WorkerContext]) -> None:
 
 def _task(name: str, work: Work, context: Callable[[], WorkerContext]) -> Work:
     def run(*arguments: Any) -> None:
-        try:
-            work(context(), *arguments)
-        except Exception:
-            # What failed was written down in the job store, and is tried again by its word.
-            logger.exception("%s %s failed", name, " ".join(map(str, arguments)))
+        with about(**dict(zip(_ARGUMENTS, arguments, strict=False))):
+            try:
+                work(context(), *arguments)
+            except Exception:
+                # What failed was written down in the job store, and is tried again by its word.
+                logger.exception("%s %s failed", name, " ".join(map(str, arguments)))
 
     run.__name__ = name
     return run

@@ -112,13 +112,13 @@ def _literal(host: str) -> IpAddress | None:
 
 
 def host_matches(host: str, patterns: Iterable[str]) -> bool:
-    """Whether a plain host is one of these, where `*.x` stands for any name below `x`."""
+    """Whether a plain host is one of these; `*.x` is any name below `x`, and `*` any name."""
     for pattern in patterns:
         plain = pattern.lower().removesuffix(".")
         if plain.startswith("*."):
             if host.endswith(plain[1:]) and len(host) >= len(plain):
                 return True
-        elif host == plain:
+        elif plain in ("*", host):
             return True
     return False
 
@@ -126,8 +126,17 @@ def host_matches(host: str, patterns: Iterable[str]) -> bool:
 class Guard:
     """Decides which URLs may be reached, by the service's settings."""
 
-    def __init__(self, settings: Settings, resolve: Resolver = resolve_host) -> None:
-        self._hosts = settings.allowed_hosts
+    def __init__(
+        self,
+        settings: Settings,
+        resolve: Resolver = resolve_host,
+        *,
+        hosts: tuple[str, ...] | None = None,
+        setting: str = "MEGABATCH_ALLOWED_HOSTS",
+    ) -> None:
+        """`hosts` and the setting that holds them, where they are not those of containers."""
+        self._hosts = settings.allowed_hosts if hosts is None else hosts
+        self._setting = setting
         self._ranges: tuple[IpNetwork, ...] = settings.allowed_private_ranges
         self._resolve = resolve
 
@@ -156,8 +165,8 @@ class Guard:
     def _check_name(self, origin: Origin) -> None:
         if not host_matches(origin.host, self._hosts):
             raise UrlNotAllowed(
-                f"The service may not read from the host {origin.host}. Allowed are: "
-                f"{', '.join(self._hosts)}. To allow another, add it to MEGABATCH_ALLOWED_HOSTS."
+                f"The service may not reach the host {origin.host}. Allowed are: "
+                f"{', '.join(self._hosts)}. To allow another, add it to {self._setting}."
             )
 
     def _addresses(self, origin: Origin) -> list[IpAddress]:
@@ -182,13 +191,13 @@ class Guard:
             raise _not_public(origin.host)
         if origin.scheme != "https":
             raise UrlNotAllowed(
-                "The URL must start with https://. Plain http is read only from addresses in "
+                "The URL must start with https://. Plain http is only for addresses in "
                 "MEGABATCH_ALLOWED_PRIVATE_RANGES."
             )
         if origin.port != _HTTPS_PORT:
             raise UrlNotAllowed(
-                f"The URL names port {origin.port}. Ports other than 443 are read only from "
-                "addresses in MEGABATCH_ALLOWED_PRIVATE_RANGES."
+                f"The URL names port {origin.port}. Ports other than 443 are only for addresses "
+                "in MEGABATCH_ALLOWED_PRIVATE_RANGES."
             )
 
 
@@ -202,6 +211,6 @@ def _not_public(host: str) -> UrlNotAllowed:
 def _unresolved(host: str, number: int | None) -> ContainerError | StorageTrouble:
     if number in _NO_SUCH_NAME:
         return ContainerError(
-            f"There is no host {host}; check the storage account's name.", code="host_not_found"
+            f"There is no host {host}; check how it is spelled.", code="host_not_found"
         )
     return StorageTrouble(f"The host {host} cannot be looked up at the moment; try again later.")

@@ -25,17 +25,20 @@ _POINTER = "/images_url"
 _WHY_NOT = {
     FailureCode.NOT_FOUND: "there is nothing at this URL",
     FailureCode.FORBIDDEN: "the storage refuses it; its SAS needs Read, and must not have expired",
-    FailureCode.FILE_TOO_LARGE: f"it is above {MAX_LIST_BYTES // 1_000_000} MB; split the job",
     FailureCode.ARCHIVED: "the blob lies in the archive tier; rehydrate it first",
     FailureCode.URL_NOT_ALLOWED: "the server answers with a redirect, which is not followed",
 }
 
 
 def fetch_image_list(
-    url: str, guard: Guard, *, patience: Patience | None = None
+    url: str,
+    guard: Guard,
+    *,
+    patience: Patience | None = None,
+    max_bytes: int = MAX_LIST_BYTES,
 ) -> Sequence[RequestedImage]:
     """The list at this URL. Raises InvalidRequest, UrlNotAllowed or StorageTrouble."""
-    reader = HttpReader(guard, patience=patience, max_bytes=MAX_LIST_BYTES)
+    reader = HttpReader(guard, patience=patience, max_bytes=max_bytes)
     try:
         answer = reader.get(locate(url)).image()
     except (UrlNotAllowed, ContainerError) as error:
@@ -44,13 +47,19 @@ def fetch_image_list(
     finally:
         reader.close()
     if isinstance(answer, ImageFailure):
-        reason = _WHY_NOT.get(answer.code, "the server's answer cannot be used")
+        reason = _why_not(answer.code, max_bytes)
         raise InvalidRequest(
             f"The list of images cannot be read: {reason}.",
             pointer=_POINTER,
             code="image_list_unreadable",
         )
     return parse_image_list(answer, pointer=_POINTER)
+
+
+def _why_not(code: FailureCode, max_bytes: int) -> str:
+    if code is FailureCode.FILE_TOO_LARGE:
+        return f"it is above {max_bytes // 1_000_000} MB; split the job"
+    return _WHY_NOT.get(code, "the server's answer cannot be used")
 
 
 class RequestedImages(Sequence[RequestedImage]):
@@ -88,6 +97,16 @@ def parse_image_list(data: bytes, pointer: str = "/images") -> Sequence[Requeste
     for index, entry in enumerate(entries):
         _check_entry(entry, pairs, f"{pointer}/{index}")
     return RequestedImages(entries)
+
+
+def refuse_bare_names(images: Sequence[RequestedImage]) -> None:
+    """Raises InvalidRequest where an entry of a list without a container is no URL."""
+    if any("://" not in image.name for image in images):
+        raise InvalidRequest(
+            "The list holds names, but no container is given: set container_url, or list "
+            "full URLs.",
+            pointer=_POINTER,
+        )
 
 
 def find_duplicates(images: Sequence[RequestedImage]) -> list[str]:

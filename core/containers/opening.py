@@ -2,7 +2,10 @@
 
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 from core.config import Settings
 from core.containers.azure import AzureContainer
@@ -10,7 +13,7 @@ from core.containers.azure_lister import AzureLister
 from core.containers.folder import LocalFolder, folder_of
 from core.containers.guard import Guard
 from core.containers.listing import Container
-from core.containers.patience import QUICK
+from core.containers.patience import QUICK, Patience
 from core.containers.sas import check_sas
 from core.containers.url_list import UrlList
 from core.errors import (
@@ -25,18 +28,26 @@ _POINTER = "/container_url"
 # Somebody waits for the answer to a submission.
 _CHECK_SECONDS = 2.5
 
+_T = TypeVar("_T")
 
-def open_container(container_url: str | None, settings: Settings, sealer: Sealer) -> Container:
+
+def open_container(
+    container_url: str | None,
+    settings: Settings,
+    sealer: Sealer,
+    *,
+    patience: Patience | None = None,
+) -> Container:
     """The container of a job; without a URL, that of a job whose images are URLs themselves.
 
     Raises UrlNotAllowed for a URL that this service may not reach, ContainerError for one that
     does not name a container.
     """
     if container_url is None:
-        return UrlList(Guard(settings), sealer)
+        return UrlList(Guard(settings), sealer, patience=patience)
     if is_folder(container_url):
         return _open_folder(container_url, settings)
-    return AzureContainer(container_url, Guard(settings))
+    return AzureContainer(container_url, Guard(settings), patience=patience)
 
 
 def is_folder(container_url: str) -> bool:
@@ -79,24 +90,28 @@ def _check_folder(container_url: str, settings: Settings) -> None:
     next(LocalFolder(folder, settings.allowed_roots, page_size=1).pages())
 
 
-def within(seconds: float, work: Callable[[], object]) -> None:
-    """Do this work in a thread of its own, and wait for it so long at most.
+def within(seconds: float, work: Callable[[], _T]) -> _T:
+    """Do this work in a thread of its own, and wait for what it returns so long at most.
 
     Looking a name up, and a dead network drive, know no time limit of their own. Raises what the
     work raises, and StorageTrouble when it is not over in time.
     """
+    returned: list[_T] = []
     raised: list[BaseException] = []
     over = threading.Event()
 
     def run() -> None:
         try:
-            work()
+            returned.append(work())
         except BaseException as error:  # raised again, by who waits
             raised.append(error)
         over.set()
 
-    threading.Thread(target=run, name="check-container", daemon=True).start()
+    # What the log says of the request, it says of this thread, too.
+    bound = partial(copy_context().run, run)
+    threading.Thread(target=bound, name="check-container", daemon=True).start()
     if not over.wait(seconds):
         raise StorageTrouble("The storage takes too long to answer; try again later.")
     if raised:
         raise raised[0]
+    return returned[0]

@@ -24,7 +24,7 @@ if exclusive then
   end
 end
 
-local status = field(id, 'status')
+local status, sent = field(id, 'status'), nil
 if unit == 'plan' then
   if (status ~= 'queued' and status ~= 'running') or number(id, 'listing') == 0
      or number(id, 'stopping') == 1 then
@@ -35,7 +35,7 @@ elseif unit == 'merge' then
     return refuse(status)
   end
 else
-  local sent = tonumber(redis.call('ZSCORE', key(id, 'sent'), unit))
+  sent = tonumber(redis.call('ZSCORE', key(id, 'sent'), unit))
   local claimed = tonumber(redis.call('HGET', P .. 'claimed', field(id, 'model'))) or 0
   if sent and sent > claimed then
     -- Whatever was sent much earlier on this queue and was not claimed is lost: see reap.lua.
@@ -60,6 +60,14 @@ end
 local expiry = tonumber(redis.call('ZSCORE', key(id, 'leases'), unit))
 if expiry and expiry > now then
   return refuse('leased')
+end
+-- A message that stands before those of a job that comes first goes behind them. One that was sent
+-- after them does not, so that nobody waits for a message that is lost.
+if sent and outranked(id, function(other)
+  return redis.call('ZCOUNT', key(other, 'sent'), '(' .. sent, '+inf') > 0
+end) then
+  make_ready(id, unit, now)
+  return refuse('outranked')
 end
 if expiry then
   lose(id, unit)

@@ -29,6 +29,11 @@ local function send(task, id, index, model)
   outbox[#outbox + 1] = {task, id, index, model}
 end
 
+-- Counts what happened, for whoever watches over the service: core/measures.py has the names.
+local function tick(name, times)
+  redis.call('HINCRBY', P .. 'counters', name, times or 1)
+end
+
 local function is_shard(unit)
   return unit ~= 'plan' and unit ~= 'merge'
 end
@@ -42,6 +47,14 @@ local function is_done(id, shard)
   return redis.call('GETBIT', key(id, 'done'), tonumber(shard)) == 1
 end
 
+-- Tells the job's webhook, if it wants to know. Said again, it changes nothing.
+local function emit(id, event, n)
+  local wanted = ' ' .. (field(id, 'events') or '') .. ' '
+  if string.find(wanted, ' ' .. event .. ' ', 1, true) then
+    redis.call('ZADD', P .. 'deliveries', 'NX', now, id .. ' ' .. event .. ' ' .. n)
+  end
+end
+
 -- The only place that writes a status.
 local function move(id, to)
   local from = field(id, 'status')
@@ -50,10 +63,58 @@ local function move(id, to)
   end
   set(id, 'status', to)
   if to == 'running' then
-    redis.call('HSETNX', key(id), 'started', now)
+    if redis.call('HSETNX', key(id), 'started', now) == 1 then
+      emit(id, 'job.started', 1)
+    end
+    redis.call('DEL', key(id, 'pace'))
   elseif to == 'merging' then
     set(id, 'merging', now)
+  elseif RULES.events[to] then
+    -- A job is paused once for each URL of its container, and ends once.
+    emit(id, RULES.events[to], to == 'paused' and number(id, 'urls') + 1 or 1)
   end
+end
+
+-- The jobs that come before others, by their priority. Few have one, and what every script looks at
+-- is short.
+local function enter_urgent(id)
+  if number(id, 'priority') > 0 then
+    redis.call('ZADD', P .. 'urgent', number(id, 'priority'), id)
+  else
+    redis.call('ZREM', P .. 'urgent', id)
+  end
+end
+
+-- A job is live from its creation until its end, and counts for its caller so long.
+local function enter_live(id)
+  enter_urgent(id)
+  redis.call('ZADD', P .. 'live', number(id, 'created'), id)
+  redis.call('ZADD', P .. 'live:' .. field(id, 'caller'), number(id, 'created'), id)
+end
+
+local function leave_live(id)
+  local caller = field(id, 'caller')
+  redis.call('ZREM', P .. 'urgent', id)
+  redis.call('SREM', P .. 'outranked', id)
+  redis.call('HDEL', key(id), 'priority', 'orders')
+  redis.call('ZREM', P .. 'live', id)
+  if caller then
+    redis.call('ZREM', P .. 'live:' .. caller, id)
+  end
+end
+
+-- Whoever lists jobs finds it.
+local function enter_lists(id)
+  redis.call('ZADD', P .. 'jobs', number(id, 'created'), id)
+  redis.call('ZADD', P .. 'jobs:' .. field(id, 'caller'), number(id, 'created'), id)
+  redis.call('SADD', P .. 'callers', field(id, 'caller'))
+end
+
+-- Redis knows a job that has ended a little longer than the storage keeps it (core/retention.py), so
+-- that none is missing from a list which is still there.
+local function expire_ended(id)
+  local goes = math.max(number(id, 'expires'), number(id, 'finished') + RULES.kept_ms)
+  redis.call('PEXPIREAT', key(id), goes + RULES.late_ms)
 end
 
 local function drop_parts(id)
@@ -89,6 +150,7 @@ end
 -- A lease that ended without a word: the unit may be claimed again, and the loss is counted.
 local function lose(id, unit)
   drop_lease(id, unit)
+  tick('leases_lost ' .. (is_shard(unit) and 'shard' or unit))
   if is_shard(unit) then
     redis.call('HINCRBY', key(id, 'losses'), unit, 1)
     make_ready(id, unit, now)
@@ -104,10 +166,42 @@ local function live_workers(model)
   return redis.call('ZCOUNT', P .. 'workers:' .. model, now - RULES.worker_ms, '+inf')
 end
 
+local function has_due(id)
+  return redis.call('ZCOUNT', key(id, 'ready'), '-inf', now) > 0
+end
+
+-- Whether a job must let another go first: one of the same model with a higher priority that runs,
+-- and for which `waits` is so.
+local function outranked(id, waits)
+  local above = redis.call('ZRANGEBYSCORE', P .. 'urgent', '(' .. number(id, 'priority'), '+inf')
+  for _, other in ipairs(above) do
+    if field(other, 'status') == 'running' and field(other, 'model') == field(id, 'model')
+       and waits(other) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Those of the jobs that may send shards. One is held up while another that comes before it has more
+-- ready shards than its window takes: that window keeps every worker busy.
+local function not_outranked(ids)
+  local free = {}
+  for _, id in ipairs(ids) do
+    if outranked(id, has_due) then
+      redis.call('SADD', P .. 'outranked', id)
+    else
+      redis.call('SREM', P .. 'outranked', id)
+      free[#free + 1] = id
+    end
+  end
+  return free
+end
+
 -- Sends ready shards, one a job a turn, until each job's window is full.
 local function fill(ids)
   local open = {}
-  for _, id in ipairs(ids) do
+  for _, id in ipairs(not_outranked(ids)) do
     if field(id, 'status') == 'running' then
       local window = math.max(RULES.smallest_window, 2 * live_workers(field(id, 'model')))
       local flying = redis.call('ZCARD', key(id, 'sent')) + redis.call('ZCARD', key(id, 'leases'))
@@ -144,6 +238,18 @@ local function count(id, tally, sign)
   redis.call('HINCRBY', key(id), 'shards_done', sign)
   redis.call('HINCRBY', key(id), 'images_done', sign * counted.images)
   redis.call('HINCRBY', key(id), 'images_failed', sign * failed)
+  redis.call('HINCRBY', key(id), 'images_kept', sign * (counted.kept or 0))
+end
+
+local function tick_images(tally)
+  local counted = cjson.decode(tally)
+  local left = counted.images - (counted.kept or 0)
+  for code, images in pairs(counted.failures) do
+    tick('images ' .. code, images)
+    left = left - images
+  end
+  tick('images kept', counted.kept or 0)
+  tick('images done', left)
 end
 
 -- The output of a shard counts no more.
@@ -160,6 +266,31 @@ local function forget(id, shard)
   drop_lease(id, shard)
   redis.call('ZREM', key(id, 'ready'), shard)
   redis.call('ZREM', key(id, 'sent'), shard)
+end
+
+-- Notes how many images of a job its workers have finished by now: see core/pace.py. The first note
+-- is taken when some are finished, so that loading a detector does not count.
+local function take_sample(id)
+  local pace, images = key(id, 'pace'), number(id, 'images_done') - number(id, 'images_found')
+  images = images - number(id, 'images_kept')
+  for _, partial in ipairs(redis.call('HVALS', key(id, 'partial'))) do
+    images = images + tonumber(partial)
+  end
+  local newest = redis.call('LINDEX', pace, -1)
+  if newest then
+    local at, before = string.match(newest, '^(%d+) (%-?%d+)$')
+    if images < tonumber(before) then
+      redis.call('DEL', pace) -- work was lost, and is done again
+    elseif now - tonumber(at) < RULES.sample_ms then
+      return
+    end
+  elseif images <= 0 then
+    return
+  end
+  redis.call('RPUSH', pace, string.format('%.0f %.0f', now, images))
+  while now - tonumber(string.match(redis.call('LINDEX', pace, 0), '^%d+')) > RULES.pace_ms do
+    redis.call('LPOP', pace)
+  end
 end
 
 local function cancel(id)
@@ -198,5 +329,9 @@ end
 local function changed(id, value)
   advance(id)
   fill({id})
+  if number(id, 'priority') > 0 and not (field(id, 'status') == 'running' and has_due(id)) then
+    -- It holds nobody up any more; the reaper would see that seconds later.
+    fill(redis.call('SMEMBERS', P .. 'outranked'))
+  end
   return reply(value)
 end

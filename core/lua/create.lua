@@ -4,15 +4,15 @@ local id = ARGV[1]
 local status = field(id, 'status')
 if status then
   if next(RULES.transitions[status]) then
-    redis.call('ZADD', P .. 'live', number(id, 'created'), id)
+    enter_live(id)
   end
   return reply(false)
 end
 -- What Redis still holds of a job that it half forgot would not fit the counts, which begin anew.
 drop_parts(id)
 set(id, 'status', 'queued', 'listing', 1, unpack(ARGV, 2))
-local created = number(id, 'created')
-redis.call('ZADD', P .. 'jobs', created, id)
-redis.call('ZADD', P .. 'live', created, id)
+tick('jobs accepted')
+enter_lists(id)
+enter_live(id)
 send_control('plan_job', id)
 return changed(id, true)

@@ -7,6 +7,7 @@ end
 drop_lease(id, unit)
 redis.call('HINCRBY', key(id, counted), unit, 1)
 if is_shard(unit) then
+  tick('shards ' .. counted)
   make_ready(id, unit, now + wait)
 else
   -- The reaper sends it again some time after it was last sent.

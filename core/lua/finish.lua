@@ -7,8 +7,9 @@ if field(id, 'status') ~= 'merging' then
   return reply(false)
 end
 move(id, status)
-redis.call('ZREM', P .. 'live', id)
+tick('jobs ' .. status)
+leave_live(id)
 set(id, 'finished', finished, 'progress', progress, 'reason', reason)
 drop_parts(id)
-redis.call('PEXPIREAT', key(id), number(id, 'expires'))
+expire_ended(id)
 return reply(true)

@@ -52,6 +52,7 @@ local function find_lost_messages(id)
     if (empty and now - math.max(empty, at) > RULES.empty_ms) or claimed - at > RULES.overtaken_ms then
       redis.call('ZREM', key(id, 'sent'), shard)
       make_ready(id, shard, now)
+      tick('sent_again run_shard')
     end
   end
 end
@@ -60,6 +61,7 @@ local function send_again(id, task, unit)
   local leased = redis.call('ZSCORE', key(id, 'leases'), unit)
   if not leased and now - number(id, 'sent_' .. task) > RULES.control_ms then
     send_control(task, id)
+    tick('sent_again ' .. task)
   end
 end
 
@@ -80,15 +82,47 @@ for _, id in ipairs(ids) do
     end
     advance(id)
   else
-    redis.call('ZREM', P .. 'live', id)
+    leave_live(id)
   end
 end
 fill(ids)
 
--- The list of jobs forgets the oldest ones whose time is over.
-for _, id in ipairs(redis.call('ZRANGE', P .. 'jobs', 0, RULES.forget_jobs - 1)) do
-  if redis.call('EXISTS', key(id)) == 0 then
-    redis.call('ZREM', P .. 'jobs', id)
+-- What the live jobs come to together, so that whoever measures need not look at each.
+local function take_stock()
+  local jobs, shards, oldest = {}, {ready = 0, sent = 0, leased = 0}, now
+  for _, id in ipairs(ids) do
+    local status = field(id, 'status')
+    if status then
+      jobs[status] = (jobs[status] or 0) + 1
+      if status == 'queued' then
+        oldest = math.min(oldest, number(id, 'created'))
+      end
+      local control = 0
+      for _, unit in ipairs({'plan', 'merge'}) do
+        if redis.call('ZSCORE', key(id, 'leases'), unit) then
+          control = control + 1
+        end
+      end
+      shards.ready = shards.ready + redis.call('ZCARD', key(id, 'ready'))
+      shards.sent = shards.sent + redis.call('ZCARD', key(id, 'sent'))
+      shards.leased = shards.leased + redis.call('ZCARD', key(id, 'leases')) - control
+    end
   end
+  return cjson.encode({jobs = jobs, shards = shards, oldest_ms = now - oldest})
+end
+redis.call('SET', P .. 'stock', take_stock())
+
+-- The lists of jobs forget the oldest ones whose time is over.
+local function forget_oldest(list)
+  for _, id in ipairs(redis.call('ZRANGE', list, 0, RULES.forget_jobs - 1)) do
+    if redis.call('EXISTS', key(id)) == 0 then
+      redis.call('ZREM', list, id)
+    end
+  end
+end
+forget_oldest(P .. 'jobs')
+for _, caller in ipairs(redis.call('SMEMBERS', P .. 'callers')) do
+  forget_oldest(P .. 'jobs:' .. caller)
+  forget_oldest(P .. 'live:' .. caller)
 end
 return reply(ids)

@@ -5,6 +5,7 @@ if redis.call('HGET', key(id, 'owners'), 'merge') ~= token or field(id, 'status'
   return reply(false)
 end
 drop_lease(id, 'merge')
+tick('shards refused', #shards)
 for _, shard in ipairs(shards) do
   uncount(id, shard)
   make_ready(id, shard, now)

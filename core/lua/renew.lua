@@ -29,4 +29,7 @@ take_lease(id, unit, token)
 if images > 0 then
   redis.call('HSET', key(id, 'partial'), unit, images)
 end
+if is_shard(unit) then
+  take_sample(id)
+end
 return reply('ok')

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from core.results.format import ImageResult, encode_image
+from core.results.format import ImageResult, decode_image, encode_image
 from core.results.reader import Results
 from core.results.versions import Version, failed_entry, image_in_version, info_in_version
 from core.results.writer import ResultsWriter, Sink, Written
@@ -52,6 +52,12 @@ def write_version(results: Results, sink: Sink, version: Version) -> Written:
         if fields is not None:
             writer.write_line(_encoder.encode(fields))
     return writer.end()
+
+
+def line_in_version(line: bytes, version: Version) -> bytes | None:
+    """A line that `encode_image` made, in a version of the format; None where it leaves it out."""
+    fields = image_in_version(decode_image(line), version)
+    return None if fields is None else _encoder.encode(fields)
 
 
 def failed_images(results: Results) -> Iterator[str | list[str]]:

@@ -1,4 +1,4 @@
-"""Writes a results file, one image a line, in memory that does not grow with the file.
+"""Writes results files, and lists of images, by lines: memory does not grow with the file.
 
 The layout, which `core/results/layout.py` reads back by lines:
 
@@ -38,7 +38,7 @@ class Sink(Protocol):
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """What a finished `ResultsWriter` wrote."""
+    """What a finished writer wrote."""
 
     images: int
     #: Bytes.
@@ -47,8 +47,11 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
-class ResultsWriter:
-    """Streams one results file into a sink: `begin`, lines, `end`. Does not close the sink."""
+class LinesWriter:
+    """Streams lines with commas between them into a sink. Does not close the sink."""
+
+    #: What stands after the last line.
+    _closing: bytes
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -58,22 +61,8 @@ class ResultsWriter:
         self._size = 0
         self._images = 0
 
-    def begin(
-        self,
-        info: Mapping[str, Any],
-        categories: Mapping[str, str],
-        extra: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write all that stands before the images; `extra` holds further top-level fields."""
-        fields = {"info": info, "detection_categories": categories, **(extra or {})}
-        opening = b"{\n"
-        for name, value in fields.items():
-            self._add(opening + _encoder.encode(name) + b": " + _encoder.encode(value))
-            opening = b",\n"
-        self._add(b',\n"images": [\n')
-
     def write_line(self, line: bytes) -> None:
-        """Write one image, as `encode_image` or `encode_record` made it."""
+        """Write one image, such as `encode_image` made it."""
         self._add(b",\n" + line if self._images else line)
         self._images += 1
 
@@ -87,7 +76,7 @@ class ResultsWriter:
 
     def end(self) -> Written:
         """Close the JSON, hand on what is left, and tell what was written."""
-        self._add(b"\n]\n}\n" if self._images else b"]\n}\n")
+        self._add(b"\n" + self._closing if self._images else self._closing)
         self._flush()
         return Written(images=self._images, size=self._size, digest=self._hash.hexdigest())
 
@@ -103,6 +92,35 @@ class ResultsWriter:
         self._hash.update(data)
         self._size += len(data)
         self._pending, self._pending_size = [], 0
+
+
+class ResultsWriter(LinesWriter):
+    """Streams one results file into a sink: `begin`, lines, `end`."""
+
+    _closing = b"]\n}\n"
+
+    def begin(
+        self,
+        info: Mapping[str, Any],
+        categories: Mapping[str, str],
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write all that stands before the images; `extra` holds further top-level fields."""
+        fields = {"info": info, "detection_categories": categories, **(extra or {})}
+        opening = b"{\n"
+        for name, value in fields.items():
+            self._add(opening + _encoder.encode(name) + b": " + _encoder.encode(value))
+            opening = b",\n"
+        self._add(b',\n"images": [\n')
+
+
+class ListWriter(LinesWriter):
+    """Streams a JSON list into a sink, one entry a line: `begin`, lines, `end`."""
+
+    _closing = b"]\n"
+
+    def begin(self) -> None:
+        self._add(b"[\n")
 
 
 _encoder = msgspec.json.Encoder()

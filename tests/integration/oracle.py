@@ -11,9 +11,13 @@ from core.results.format import encode_image
 from detection.pipeline import PipelineOptions, run_pipeline
 from tests.hash_detector import HashDetector
 
+_AS_USUAL = PipelineOptions(threshold=0.1)
+
 
 def expected_images(
-    pictures: Mapping[str, bytes], names: Sequence[str] | None = None
+    pictures: Mapping[str, bytes],
+    names: Sequence[str] | None = None,
+    options: PipelineOptions = _AS_USUAL,
 ) -> list[dict[str, Any]]:
     """The `images` of a results file on these pictures, by the hash detector, in list order."""
 
@@ -21,5 +25,5 @@ def expected_images(
         return pictures[image.name]
 
     listed = [ListedImage(name) for name in (names or sorted(pictures))]
-    results = run_pipeline(listed, read, HashDetector(), PipelineOptions(threshold=0.1))
+    results = run_pipeline(listed, read, HashDetector(), options)
     return [msgspec.json.decode(encode_image(result)) for result in results]

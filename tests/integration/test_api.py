@@ -104,7 +104,7 @@ def test_a_signature_is_neither_answered_nor_logged(api: System) -> None:
 
 
 def test_a_body_in_broken_pieces_is_a_problem(api: System) -> None:
-    head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     for body in (b"zz\r\n{}", b"5\r\n{}", b"2\r\n{}xx\r\n", b"-1\r\n"):
         answer = send_raw(api, head + b"Transfer-Encoding: chunked\r\n\r\n" + body)
         assert answer.startswith(b"HTTP/1.1 400"), body

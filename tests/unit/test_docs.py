@@ -29,6 +29,7 @@ from core.results.format import (
 )
 from core.results.validator import validate
 from core.results.writer import ResultsWriter, build_info
+from core.retention import KEPT_AFTER_END, REMEMBERED, TOLD_BEFORE
 from detection.images import DecodeOptions
 
 ROOT = Path(__file__).parents[2]
@@ -204,6 +205,8 @@ def shown(value: Any) -> str:
     """A setting's default, as a person would write it into its variable."""
     if isinstance(value, tuple):
         value = ",".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Path):
         value = f"~/{value.relative_to(Path.home())}"
     return str(value) or "none"
@@ -246,6 +249,14 @@ def test_leases_and_attempts() -> None:
     assert told("Work")["lease"] == f"{LEASE_MS // 1000} s"
     assert told("Work")["errors before a shard is given up"] == str(MAX_ERRORS)
     assert told("Work")["losses before a shard is given up"] == str(MAX_LOSSES)
+
+
+def test_how_long_things_are_kept() -> None:
+    kept = told("Keeping")
+    assert f"{KEPT_AFTER_END.days} days after its end" in kept["a job and its results"]
+    assert kept["shard outputs"] == f"{KEPT_AFTER_END.days} days after the job's end"
+    assert kept["the event `job.expiring`"].startswith(f"{TOLD_BEFORE.days} days before")
+    assert kept["the word that a job was deleted"] == f"{REMEMBERED.days} days"
 
 
 def test_format_of_results() -> None:

@@ -41,7 +41,9 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "azure": "azure-storage-blob",
     "flask_openapi3": "flask-openapi3",
+    "flask_openapi3_swagger": "flask-openapi3-swagger",
     "google": "protobuf",
+    "prometheus_client": "prometheus-client",
     "tensorflow": "tensorflow-cpu",
 }
 #: What comes with a library that is declared, and is of one piece with it.

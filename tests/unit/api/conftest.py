@@ -1,7 +1,8 @@
 """The API over a real Redis and a real folder, called without a network."""
 
 import hashlib
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from api.factory import create_app
 from core.config import Settings
 from core.job_folder import JobFolder, open_job_folder
 from core.job_store import JobStore
-from core.jobs import FinalRecord, JobStatus, Progress, utc_now
+from core.jobs import FileKind, FinalRecord, JobStatus, Progress, StoredFile, utc_now
 from core.queue import open_job_store
 
 
@@ -35,6 +36,15 @@ def store(settings: Settings) -> JobStore:
 @pytest.fixture
 def folder(settings: Settings) -> JobFolder:
     return open_job_folder(settings)
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
 
 
 @pytest.fixture
@@ -81,13 +91,10 @@ def end(store: JobStore, folder: JobFolder) -> Callable[..., FinalRecord]:
 def final_record(
     folder: JobFolder, job_id: str, results: bytes | None, status: JobStatus
 ) -> FinalRecord:
-    """The final record of an accepted job, with its results file written."""
+    """The final record of an accepted job, with its files written."""
     job = folder.read_job(job_id)
-    path = None
-    if results is not None:
-        path = folder.results_path(job_id, "token")
-        with folder.results_writer(path) as writer:
-            writer.write(results)
+    files = {} if results is None else stored_files(folder, job_id, results)
+    path = files[FileKind.RESULTS].path if files else None
     return FinalRecord(
         id=job_id,
         status=status,
@@ -101,4 +108,24 @@ def final_record(
         results=path,
         results_bytes=len(results or b""),
         results_digest=hashlib.sha256(results or b"").hexdigest(),
+        files=files,
     )
+
+
+#: The lists beside every results file.
+FAILED_IMAGES, IMAGE_LIST = b'["a.jpg"]\n', b'["a.jpg",\n"b.jpg"]\n'
+
+
+def stored_files(folder: JobFolder, job_id: str, results: bytes) -> dict[FileKind, StoredFile]:
+    contents = {
+        FileKind.RESULTS: ("", results),
+        FileKind.FAILED_IMAGES: ("failed_images", FAILED_IMAGES),
+        FileKind.IMAGE_LIST: ("image_list", IMAGE_LIST),
+    }
+    files = {}
+    for kind, (part, content) in contents.items():
+        path = folder.results_path(job_id, "token", part)
+        with folder.results_writer(path) as writer:
+            writer.write(content)
+        files[kind] = StoredFile(path, len(content), hashlib.sha256(content).hexdigest())
+    return files

@@ -1,7 +1,6 @@
 """What happens to jobs when a part of the service goes away at a bad moment."""
 
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,13 +13,16 @@ from api.job_service import JobService
 from core.config import Settings
 from core.errors import JobConflict, JobFolderTrouble
 from core.job_folder import JobFolder, open_job_folder
-from core.job_store import Tally
-from core.jobs import AcceptedJob
+from core.job_store import JobStore, Tally
+from core.jobs import LOCAL_CALLER, AcceptedJob
+from core.keys import Caller, Scope
 from core.queue import open_job_store
 from core.secrets import Sealer
 from core.storage import Storage
 from tests.factories import job_request
 from tests.fixtures.redis_server import RedisServer
+
+LOCAL = Caller(LOCAL_CALLER, frozenset({Scope.ADMIN}))
 
 
 @pytest.fixture
@@ -34,15 +36,6 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.kill()
 
 
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that takes connections and never answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield listener.getsockname()[1]
-
-
 class FolderThat(JobFolder):
     """A real job folder that does something right after a job was accepted."""
 
@@ -50,9 +43,10 @@ class FolderThat(JobFolder):
         super().__init__(folder._storage, folder._sealer)
         self._afterwards = afterwards
 
-    def accept(self, job: AcceptedJob) -> None:
-        super().accept(job)
+    def accept(self, job: AcceptedJob) -> AcceptedJob:
+        standing = super().accept(job)
         self._afterwards()
+        return standing
 
 
 def test_a_job_is_accepted_though_redis_dies_right_after(
@@ -61,8 +55,8 @@ def test_a_job_is_accepted_though_redis_dies_right_after(
     settings = msgspec.structs.replace(settings, redis_url=own_redis.url)
     folder = open_job_folder(settings)
     store = open_job_store(settings, socket_timeout=2)
-    service = JobService(settings, store, FolderThat(folder, own_redis.kill), folder)
-    view = service.submit(job_request(container_url=pictures, name="x"))
+    service = JobService(settings, store, FolderThat(folder, own_redis.kill))
+    view = service.submit(job_request(container_url=pictures, name="x"), LOCAL)
     assert (view.job.status, view.job.name) == ("queued", "x")
     assert folder.live_ids() == [view.job.id]
     assert folder.read_job(view.job.id).request.container_url == pictures
@@ -87,18 +81,23 @@ def test_without_redis_nothing_is_accepted(
     [
         ("GET", "/v1/jobs"),
         ("GET", "/v1/models"),
-        ("GET", "/v1/jobs/" + "0" * 32),
-        ("POST", "/v1/jobs/" + "0" * 32 + "/cancel"),
-        ("GET", "/v1/jobs/" + "0" * 32 + "/results"),
+        ("GET", "/v1/jobs/{id}"),
+        ("POST", "/v1/jobs/{id}/cancel"),
+        ("GET", "/v1/jobs/{id}/results"),
     ],
 )
 def test_without_redis_the_answer_is_to_try_again(
-    settings: Settings, own_redis: RedisServer, method: str, path: str
+    settings: Settings,
+    submit: Callable[..., str],
+    own_redis: RedisServer,
+    method: str,
+    path: str,
 ) -> None:
+    job_id = submit()
     settings = msgspec.structs.replace(settings, redis_url=own_redis.url)
     client = create_app(settings).test_client()
     own_redis.kill()
-    answer = client.open(path, method=method)
+    answer = client.open(path.format(id=job_id), method=method)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
@@ -126,14 +125,18 @@ def broken_storage(client: FlaskClient, tmp_path: Path) -> Path:
 
 
 def test_without_storage_nothing_is_accepted(
-    client: FlaskClient, pictures: str, broken_storage: Path, caplog: pytest.LogCaptureFixture
+    client: FlaskClient,
+    store: JobStore,
+    pictures: str,
+    broken_storage: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     answer = client.post("/v1/jobs", json={"container_url": pictures})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.get_json(force=True)["code"] == "job_storage_unavailable"
     assert str(broken_storage) not in answer.text
     assert str(broken_storage) in caplog.text
-    assert client.get("/v1/jobs").get_json() == {"data": []}
+    assert store.list_jobs(1).jobs == []
 
 
 def test_a_silent_storage_is_given_up_soon(
@@ -152,10 +155,10 @@ def test_a_silent_storage_is_given_up_soon(
     )
     folder = JobFolder(Storage(silent), Sealer(settings.secret_keys))
     store = open_job_store(settings, socket_timeout=2)
-    service = JobService(settings, store, folder, folder)
+    service = JobService(settings, store, folder)
     with pytest.raises(JobFolderTrouble):
-        service.submit(job_request(container_url=pictures))
-    assert store.list_jobs(10) == []
+        service.submit(job_request(container_url=pictures), LOCAL)
+    assert store.list_jobs(10).jobs == []
 
 
 def test_records_are_read_once(
@@ -176,8 +179,8 @@ def test_a_shown_job_does_not_carry_its_list(
     settings: Settings, submit: Callable[..., str]
 ) -> None:
     folder = open_job_folder(settings)
-    service = JobService(settings, open_job_store(settings, socket_timeout=2), folder, folder)
-    shown = service.view(submit(images=["a.jpg", "b.jpg"])).shown
+    service = JobService(settings, open_job_store(settings, socket_timeout=2), folder)
+    shown = service.view(submit(images=["a.jpg", "b.jpg"]), LOCAL).shown
     assert (shown.images, shown.request.images) == (2, None)
 
 
@@ -193,8 +196,8 @@ def test_cancelling_that_comes_too_late_leaves_no_wish_behind(
     settings: Settings, pictures: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, folder = open_job_store(settings, socket_timeout=5), open_job_folder(settings)
-    service = JobService(settings, store, folder, folder)
-    job_id = service.submit(job_request(container_url=pictures)).job.id
+    service = JobService(settings, store, folder)
+    job_id = service.submit(job_request(container_url=pictures), LOCAL).job.id
     store.planned(job_id, 0, 1)
     mark = JobFolder.mark_cancelled
 
@@ -205,5 +208,5 @@ def test_cancelling_that_comes_too_late_leaves_no_wish_behind(
 
     monkeypatch.setattr(JobFolder, "mark_cancelled", slow_mark)
     with pytest.raises(JobConflict):
-        service.cancel(job_id)
+        service.cancel(job_id, LOCAL)
     assert not folder.is_cancelled(job_id)

@@ -98,6 +98,7 @@ def test_progress_has_every_field(client: FlaskClient, submit: Submit, store: Jo
         "images": 5,
         "images_done": 3,
         "images_failed": 1,
+        "images_kept": 0,
         "failures": {"corrupt": 1},
         "skipped": {},
         "duplicates": 0,
@@ -134,7 +135,7 @@ def test_an_ended_job_stays(
     assert "Retry-After" not in answer.headers
     assert (job["status"], job["name"], job["progress"]["images"]) == ("completed", "done", 3)
     assert job["results"] == {"bytes": 14, "sha256": final.results_digest}
-    assert set(job["links"]) == {"self", "results"}
+    assert set(job["links"]) == {"self", "results", "failed_images", "image_list"}
     assert (job["finished_at"] or "").endswith("Z")
     assert job["request"]["name"] == "done"
 
@@ -220,7 +221,8 @@ def test_a_listed_job_is_the_job_in_short(client: FlaskClient, submit: Submit) -
     job_id = submit(name="x")
     whole: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").get_json()
     listed = client.get("/v1/jobs").get_json()["data"][0]
-    assert listed == {name: whole[name] for name in whole if name not in ("request", "results")}
+    files = ("results", "failed_images", "image_list")
+    assert listed == {name: whole[name] for name in whole if name not in ("request", *files)}
 
 
 def test_a_forged_cursor_is_refused(client: FlaskClient) -> None:

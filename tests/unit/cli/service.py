@@ -29,6 +29,8 @@ class Service:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.requests: list[tuple[str, bytes]] = []
+        #: Of each request.
+        self.headers: list[dict[str, str]] = []
         self._answers: dict[str, list[tuple[int, bytes, dict[str, str]]]] = {}
 
     def answer(
@@ -54,6 +56,7 @@ def running_service() -> Iterator[Service]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             name = f"{self.command} {self.path}"
             service.requests.append((name, body))
+            service.headers.append(dict(self.headers))
             status, data, headers = service.take(name)
             self.send_response(status)
             for header, value in {"Content-Length": str(len(data)), **headers}.items():
@@ -61,7 +64,7 @@ def running_service() -> Iterator[Service]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = do_PUT = do_DELETE = answer
 
         def log_message(self, *_arguments: object) -> None:
             pass

@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.client import Client, moved_into_place
+from cli.client import Client
+from cli.downloading import moved_into_place
 from cli.redis_server import free_port
 from core.errors import (
     ConfigError,
@@ -92,11 +93,38 @@ def test_a_get_is_asked_again_when_the_service_is_busy(client: Client, service: 
     assert len(service.requests) == 2
 
 
-def test_a_submission_is_never_sent_twice(client: Client, service: Service) -> None:
-    service.answer("POST /v1/jobs", problem("unavailable", "Redis is away."), 503)
+@pytest.mark.parametrize("lost", ["busy", "broken off"])
+def test_a_submission_is_sent_again_with_its_key(
+    client: Client, service: Service, lost: str
+) -> None:
+    if lost == "busy":
+        service.answer("POST /v1/jobs", problem("unavailable", "Redis is away."), 503)
+    else:
+        service.answer("POST /v1/jobs", b"half", 202, {"Content-Length": "4000"})
+    service.answer("POST /v1/jobs", JOB, 202)
+    assert client.submit({"first_n": 3}).id == JOB["id"]
+    assert service.bodies("POST /v1/jobs") == [b'{"first_n":3}'] * 2
+    first, again = (headers["Idempotency-Key"] for headers in service.headers)
+    assert first == again and len(first) == 32
+    client.submit({})
+    assert service.headers[-1]["Idempotency-Key"] != first
+    client.submit({}, "mine")
+    assert service.headers[-1]["Idempotency-Key"] == "mine"
+
+
+def test_what_changes_a_job_is_never_sent_twice(client: Client, service: Service) -> None:
+    service.answer("POST /v1/jobs/1/cancel", problem("unavailable", "Redis is away."), 503)
     with pytest.raises(Unavailable, match="Redis is away"):
-        client.submit({})
+        client.cancel("1")
     assert len(service.requests) == 1
+
+
+def test_only_jobs_that_fit_are_asked_for(client: Client, service: Service) -> None:
+    path = "GET /v1/jobs?status=running%2Cfailed&name=a+b"
+    service.answer(path, {"data": [], "next_cursor": "more"})
+    service.answer(f"{path}&cursor=more", {"data": [JOB]})
+    found = client.jobs(status="running,failed", name="a b", created_after="")
+    assert [job.id for job in found] == [JOB["id"]]
 
 
 def test_silence_says_what_to_do() -> None:
@@ -144,21 +172,22 @@ def test_results_are_written_whole(client: Client, service: Service, tmp_path: P
     content = b'{"images": []}' * 200_000
     service.answer("GET /v1/jobs/1/results", content)
     target = tmp_path / "results.json"
-    assert client.download_results("1", target) == len(content)
+    assert client.download("1", target) == len(content)
     assert target.read_bytes() == content
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_results_that_end_early_leave_what_was_there(
-    client: Client, service: Service, tmp_path: Path
+    client: Client, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cli.downloading.WAITS", (0.01, 0.01))
     target = tmp_path / "results.json"
     target.write_text("older")
     service.answer(
         "GET /v1/jobs/1/results", b"{", headers={"Content-Length": "100", "Connection": "close"}
     )
     with pytest.raises(Unavailable, match="broke off its answer"):
-        client.download_results("1", target)
+        client.download("1", target)
     assert target.read_text() == "older"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -168,7 +197,7 @@ def test_results_that_are_not_ready_are_refused(
 ) -> None:
     service.answer("GET /v1/jobs/1/results", problem("results_not_ready", "Ask later."), 409)
     with pytest.raises(JobConflict, match="Ask later"):
-        client.download_results("1", tmp_path / "results.json")
+        client.download("1", tmp_path / "results.json")
     assert not list(tmp_path.iterdir())
 
 

@@ -101,14 +101,14 @@ def test_failed_images_come_with_the_command_that_tries_them_again(
     command: Command, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     end = job("completed", images_failed=3, failures={"truncated": 1, "corrupt": 2})
-    service.answer(SHOW, {**end, "request": {"container_url": "https://a/b"}})
-    service.answer(SHOW, {**end, "request": {"container_url": "/my photos"}})
+    service.answer(SHOW, {**end, "sas_expires_at": "2126-05-01T10:00:00Z"})
+    service.answer(SHOW, {**end, "sas_expires_at": "2026-05-01T10:00:00Z"})
     assert command("wait", ID) == 4
     told = capsys.readouterr().err
     assert "failed images: 2 corrupt, 1 truncated" in told
-    assert f"`megabatch submit CONTAINER --failed-of {ID}`" in told
+    assert f"`megabatch retry-failed {ID}`" in told
     assert command("wait", ID) == 4
-    assert f"`megabatch submit '/my photos' --failed-of {ID}`" in capsys.readouterr().err
+    assert f"`megabatch retry-failed {ID} -`" in capsys.readouterr().err
 
 
 def test_a_job_whose_images_all_failed_can_be_tried_again_too(
@@ -116,7 +116,7 @@ def test_a_job_whose_images_all_failed_can_be_tried_again_too(
 ) -> None:
     service.answer(SHOW, job("failed", images_failed=3, failures={"corrupt": 3}))
     assert command("wait", ID) == 3
-    assert f"--failed-of {ID}`" in capsys.readouterr().err
+    assert f"retry-failed {ID}`" in capsys.readouterr().err
 
 
 def test_a_job_without_images_is_warned_of(

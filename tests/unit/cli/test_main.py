@@ -53,8 +53,9 @@ def test_every_command_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     lines = listed.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
     commands = {line.split()[0] for line in lines}
     assert commands == {
-        *("submit", "status", "jobs", "wait", "cancel", "results"),
-        *("serve", "demo", "models", "secret-key", "api", "worker"),
+        *("submit", "retry-failed", "status", "jobs", "wait", "cancel", "results", "delete"),
+        *("container-url", "link", "links", "priority", "webhooks", "webhook-secret"),
+        *("serve", "demo", "models", "keys", "secret-key", "api", "worker"),
     }
 
 

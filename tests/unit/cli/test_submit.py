@@ -6,21 +6,11 @@ import pytest
 from api.schemas import JobBody
 from cli.submit import submit
 from tests.unit.cli.conftest import Command
-from tests.unit.cli.service import JOB, Service, job
+from tests.unit.cli.service import JOB, Service
 
 SAS = "https://account.blob.core.windows.net/photos?sv=2024&sp=rl&sig=s3cret"
 ID = JOB["id"]
 SUBMIT, SHOW = "POST /v1/jobs", f"GET /v1/jobs/{ID}"
-RESULTS = b"""{
-"info": {"format_version": "1.6"},
-"detection_categories": {"1": "animal"},
-"images": [
-{"file": "a.jpg", "detections": []},
-{"file": "b.jpg", "detections": null, "failure": "image access failure: corrupt"},
-{"file": "c.jpg", "detections": null, "failure": "image access failure: corrupt", "meta": "dusk"}
-]
-}
-"""
 
 
 def sent(service: Service) -> dict[str, object]:
@@ -59,6 +49,7 @@ def test_every_option_becomes_its_field(command: Command, service: Service, tmp_
         *("--include", "gps"),
         *("--metadata", "site=north=west"),
         *("--metadata", "empty="),
+        *("--previous-job", "0" * 32),
         *("--images-url", "https://a/list.json"),
     ]
     assert command(*words, "--images", names, SAS) == 0
@@ -78,13 +69,15 @@ def test_every_option_becomes_its_field(command: Command, service: Service, tmp_
         "preprocessing": "legacy-2019",
         "include": ["gps"],
         "metadata": {"site": "north=west", "empty": ""},
+        "previous_job": "0" * 32,
     }
 
 
 def test_the_fields_are_those_that_the_service_knows() -> None:
     given = {parameter.name for parameter in submit.params} | {"container_url"}
-    own = {"container", "url_file", "failed_of", "waits", "target", "as_json", "service"}
-    assert given - own == set(JobBody.model_fields)
+    own = {"container", "url_file", "waits", "target", "as_json", "service"}
+    own |= {"validates", "key", "webhook_file"}
+    assert given - own == set(JobBody.model_fields) - {"format_version"}
 
 
 def test_a_list_of_lines_is_an_image_list(
@@ -125,7 +118,6 @@ def test_the_job_as_json(
         (["--metadata", "=north", "/x"], "write KEY=VALUE"),
         (["--first-n", "0", "/x"], "--first-n"),
         (["--service", "127.0.0.1:8080", "/x"], "--service is not the URL of a service"),
-        (["--failed-of", ID, "--prefix", "a", "/x"], "--failed-of says already what --prefix"),
     ],
 )
 def test_a_wrong_command_line_sends_nothing(
@@ -210,63 +202,3 @@ def test_nobody_is_warned_of_a_model_that_is_served(
     service.answer(SUBMIT, JOB, 202)
     assert command("submit", "/photos") == 0
     assert "Warning" not in capsys.readouterr().err
-
-
-def old_job(service: Service, container_url: str | None) -> None:
-    """A job in which b.jpg and c.jpg failed."""
-    asked_for: dict[str, object] = {
-        "container_url": container_url,
-        "model": "demo",
-        "detection_threshold": 0.0,
-        "strip_prefix": "north/",
-        "prefix": "north/a",
-        "images": None,
-        "include": [],
-        "metadata": {"site": "north"},
-        "name": "",
-    }
-    service.answer(SHOW, {**job("completed"), "request": asked_for})
-    service.answer(f"{SHOW}/results", RESULTS)
-    service.answer(SUBMIT, JOB, 202)
-
-
-AGAIN = {
-    "model": "demo",
-    "detection_threshold": 0.0,
-    "metadata": {"site": "north"},
-    "strip_prefix": "north/",
-    "prefix": "north/",
-    "images": ["north/b.jpg", ["north/c.jpg", "dusk"]],
-}
-
-
-def test_the_failed_images_of_a_folder_need_no_container(
-    command: Command, service: Service
-) -> None:
-    old_job(service, "/photos")
-    assert command("submit", "--failed-of", ID) == 0
-    assert sent(service) == AGAIN | {"container_url": "/photos"}
-
-
-def test_the_failed_images_of_a_container_need_its_sas_url_again(
-    command: Command, service: Service, capsys: pytest.CaptureFixture[str]
-) -> None:
-    old_job(service, "https://account.blob.core.windows.net/photos")
-    assert command("submit", "--failed-of", ID) == 2
-    assert "gives no SAS URL back" in capsys.readouterr().err
-    assert command("submit", SAS, "--failed-of", ID, "--model", "other") == 0
-    assert sent(service) == AGAIN | {"container_url": SAS, "model": "other"}
-
-
-def test_failed_images_that_are_urls_need_no_container(command: Command, service: Service) -> None:
-    service.answer(SHOW, {**job("completed"), "request": {"model": "demo"}})
-    service.answer(
-        f"{SHOW}/results",
-        RESULTS.replace(b'"b.jpg"', b'"https://a/b.jpg"').replace(b'"c.jpg"', b'"https://a/c.jpg"'),
-    )
-    service.answer(SUBMIT, JOB, 202)
-    assert command("submit", "--failed-of", ID) == 0
-    assert sent(service) == {
-        "model": "demo",
-        "images": ["https://a/b.jpg", ["https://a/c.jpg", "dusk"]],
-    }

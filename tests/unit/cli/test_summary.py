@@ -19,9 +19,11 @@ def test_the_summary_names_failures_and_what_was_passed_over() -> None:
         failures={"truncated": 1, "corrupt": 2},
         skipped={".txt": 1, "": 4, ".mp4": 2000},
         duplicates=5,
+        images_kept=6,
     )
     assert summary(job) == [
         "completed: 10 of 10 images, 3 failed",
+        "taken over from an earlier job: 6",
         "failed images: 2 corrupt, 1 truncated",
         "names listed twice and processed once: 5",
         "files passed over, which are no images: 2,000 .mp4, 4 no suffix, 1 .txt",

@@ -101,6 +101,11 @@ def test_a_child_that_ends_while_starting_shows_its_last_words(options: SystemOp
         system.wait_ready()
 
 
+def test_a_service_that_asks_for_keys_gets_ready_too(options: SystemOptions) -> None:
+    with running_system(options, environ(MEGABATCH_STAND_IN="closed"), print) as system:
+        system.wait_ready(30)
+
+
 def test_each_model_has_its_workers(options: SystemOptions, tmp_path: Path) -> None:
     own = tmp_path / "own.pb"
     several = msgspec.structs.replace(

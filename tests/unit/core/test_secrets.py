@@ -68,6 +68,10 @@ def test_user_info_and_fragment_are_not_shown() -> None:
         "{'Authorization': 'SharedKey CANARY'}",
         "redis://:CANARY@127.0.0.1:6379/0",
         "rediss://user:CANARY@host/0",
+        "GET '/links/CANARY/results.json' 404",
+        "/LINKS/CANARY",
+        f"https://x/jobs/{'a' * 32}?link=CANARY",
+        "?a=b&link=CANARY&c=d",
     ],
 )
 def test_secrets_are_cut_out_of_texts(text: str) -> None:
@@ -76,7 +80,9 @@ def test_secrets_are_cut_out_of_texts(text: str) -> None:
 
 
 def test_text_without_secrets_stays_as_it_is() -> None:
-    for text in ("design=1", "the signal was strong", "redis://127.0.0.1:6379/0", "a=b&c=d"):
+    link = f"/v1/jobs/{'a' * 32}/links/0011"
+    texts = ("design=1", "the signal was strong", "redis://127.0.0.1:6379/0", "a=b&c=d", link)
+    for text in texts:
         assert redact(text) == text
 
 

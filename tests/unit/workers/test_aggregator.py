@@ -13,7 +13,7 @@ from core.errors import StorageTrouble
 from core.failures import FailureCode, ImageFailure
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder
-from core.jobs import FinalRecord, JobStatus
+from core.jobs import FileKind, FinalRecord, JobStatus
 from core.messages import Message
 from core.results.format import Detection, ImageResult, failed
 from core.storage import Writer
@@ -199,7 +199,7 @@ def test_merge_that_died_is_done_again_with_one_result(
     merge_job(planned.context, J)
     _, results = served(planned)
     assert len(results["images"]) == IMAGES
-    assert sum("results/" in name for name in files(planned)) == 1
+    assert sum("results/" in name for name in files(planned)) == len(FileKind)
     assert planned.store.get(J).status is JobStatus.COMPLETED  # type: ignore[union-attr]
 
 
@@ -210,8 +210,8 @@ def test_merge_that_dies_while_writing_leaves_nothing_to_be_served(
     original = JobFolder.results_writer
 
     @contextmanager
-    def breaking(folder: JobFolder, path: str) -> Iterator[Writer]:
-        with original(folder, path) as writer:
+    def breaking(folder: JobFolder, path: str, name: str) -> Iterator[Writer]:
+        with original(folder, path, name) as writer:
             yield writer
             raise StorageTrouble("gone")
 

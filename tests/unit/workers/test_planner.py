@@ -12,6 +12,7 @@ from core.image_list import decode_image_list
 from core.job_folder import JobFolder, Plan
 from core.jobs import JobStatus, RequestedImage
 from core.messages import Message
+from tests.factories import accepted_job
 from tests.unit.workers.conftest import Bench, J
 from workers.planner import MAX_LISTING_ERRORS, plan_job
 
@@ -234,7 +235,7 @@ def test_expired_sas_pauses_and_resuming_goes_on(
         plan_job(bench.context, J)
     assert status(bench) is JobStatus.PAUSED
     bench.outbox.take()
-    assert bench.store.resume(J)
+    assert bench.store.renew_container(accepted_job(J))
     assert Message("plan_job", J) in bench.outbox
     plan_job(bench.context, J)
     assert listed(bench) == names(100)

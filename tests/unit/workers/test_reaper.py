@@ -62,22 +62,23 @@ def test_output_that_was_not_counted_is_found(bench: Bench) -> None:
     assert bench.store.unfinished(J, [0]) == []
 
 
-def test_ended_job_that_redis_lost_is_left_in_peace(bench: Bench) -> None:
+def test_ended_job_that_redis_lost_is_known_again_and_left_in_peace(bench: Bench) -> None:
     planned(bench)
     run(bench, 0, 1, 2, 3)
     merge_job(bench.context, J)
-    (bench.pictures.parent / "storage/live" / J).touch()
+    bench.folder._storage.create(f"live/{J}", b"")
     bench.store._redis.flushall()
     bench.outbox.take()
     Reaper(bench.context).round()
     assert bench.folder.live_ids() == [] and bench.outbox.take() == []
+    assert bench.store.get(J).status is JobStatus.COMPLETED  # type: ignore[union-attr]
 
 
 def test_committed_job_that_redis_holds_as_merging_is_finished(bench: Bench) -> None:
     planned(bench)
     run(bench, 0, 1, 2, 3)
     merge_job(bench.context, J)
-    (bench.pictures.parent / "storage/live" / J).touch()
+    bench.folder._storage.create(f"live/{J}", b"")
     bench.store._redis.hset(f"megabatch:job:{J}", "status", "merging")
     Reaper(bench.context).round()
     assert bench.store.get(J).status is JobStatus.COMPLETED  # type: ignore[union-attr]

@@ -7,7 +7,7 @@ from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 from core.job_store import Tally
 from core.results.format import Detection, ImageResult, failed
-from workers.shard_output import ShardRefused, encode_output, prove, tally_of
+from workers.shard_output import Proof, ShardRefused, encode_output, prove, tally_of
 
 IMAGES = [ListedImage(name) for name in ("s/a.jpg", 's/with "quotes"\n.jpg', "s/é.jpg")]
 RESULTS = [
@@ -21,7 +21,7 @@ LINES = OUTPUT.splitlines(keepends=True)
 
 def test_whole_output_is_proven_and_counted() -> None:
     tally = Tally(3, {"truncated": 1})
-    assert prove(OUTPUT, IMAGES, "") == tally
+    assert prove(OUTPUT, IMAGES, "") == Proof(tally, failed=(1,))
     assert tally_of(OUTPUT) == tally
 
 
@@ -29,7 +29,7 @@ def test_names_are_compared_without_the_stripped_prefix() -> None:
     stripped = [
         msgspec.structs.replace(result, file=result.file.removeprefix("s/")) for result in RESULTS
     ]
-    assert prove(encode_output(stripped), IMAGES, "s/").images == 3
+    assert prove(encode_output(stripped), IMAGES, "s/").tally.images == 3
     with pytest.raises(ShardRefused):
         prove(encode_output(stripped), IMAGES, "")
 

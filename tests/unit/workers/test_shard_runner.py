@@ -22,6 +22,7 @@ from core.job_store import JobStore, Lease
 from core.jobs import JobStatus, RequestedImage
 from core.lua_scripts import MAX_ERRORS, MAX_LOSSES, MAX_OUTAGES
 from core.results.format import failed
+from tests.factories import accepted_job
 from tests.integration.oracle import expected_images
 from tests.pictures import jpeg
 from tests.unit.workers.conftest import Bench, J
@@ -146,7 +147,7 @@ def test_expired_sas_pauses_the_job_and_counts_nothing(
     assert job and job.status is JobStatus.PAUSED and "access_revoked" in (job.reason or "")
     assert job.progress.shards_running == 0
     assert J not in planned.context._open_jobs  # a fresh SAS is to be read
-    planned.store.resume(J)
+    planned.store.renew_container(accepted_job(J))
     run_shard(planned.context, J, 0)
     assert planned.store.get(J).status is JobStatus.MERGING  # type: ignore[union-attr]
 

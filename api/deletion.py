@@ -1,0 +1,85 @@
+"""`DELETE /v1/jobs/{id}`: a job that has ended goes, with all that it owns."""
+
+import logging
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, Tag
+
+from api.auth import current_caller
+from api.errors import PROBLEM_RESPONSES, problems
+from api.job_service import JobService
+from api.problems import JobGone
+from api.schemas import JobPath
+from core.containers.opening import within
+from core.deletion import delete_job, has_live_child
+from core.errors import JobConflict
+from core.job_folder import JobFolder
+from core.job_store import JobStore
+from core.jobs import utc_now
+from core.keys import Caller
+
+logger = logging.getLogger(__name__)
+
+_TAG = Tag(name="jobs", description="One container in, one results file out.")
+# Of the three seconds that any answer may take.
+_SECONDS = 2.8
+
+
+class Deletion:
+    """Deletes jobs; free of HTTP."""
+
+    def __init__(self, jobs: JobService, store: JobStore, folder: JobFolder) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._folder = folder
+
+    def delete(self, job_id: str, caller: Caller) -> None:
+        """Delete a job; one that was deleted already stays so.
+
+        Raises JobNotFound, JobConflict while it has not ended or is still needed, or Unavailable:
+        then asking again goes on where this call was.
+        """
+        within(_SECONDS, lambda: self._delete(job_id, caller))
+
+    def _delete(self, job_id: str, caller: Caller) -> None:
+        try:
+            view = self._jobs.view(job_id, caller)
+        except JobGone:
+            return
+        if not view.job.terminal:
+            raise JobConflict(
+                f"The job is {view.job.status}. Cancel it first, and delete it once it has ended."
+            )
+        if has_live_child(self._folder, job_id):
+            raise JobConflict(
+                "A job that tries its failed images again has not ended, and needs this one's "
+                "image list. Delete this job after that one's end, or cancel that one first."
+            )
+        try:
+            job, final = self._folder.read_shown(job_id), self._folder.read_final(job_id)
+        except FileNotFoundError:
+            return  # somebody else deletes it at the same time
+        delete_job(self._folder, self._store, job, final, utc_now())
+        logger.info("job %s is deleted", job_id)
+
+
+def deletion_blueprint(deletion: Deletion) -> APIBlueprint:
+    blueprint = APIBlueprint(
+        "deletion",
+        __name__,
+        url_prefix="/v1/jobs",
+        abp_tags=[_TAG],
+        abp_responses=PROBLEM_RESPONSES,
+    )
+
+    @blueprint.delete("/<job_id>", responses={204: None, **problems(409)})
+    def delete(path: JobPath) -> Response:
+        """Delete a job.
+
+        It must have ended. Its results, its image list and its SAS go with it, and from then on
+        whatever is asked about it is answered with 410; deleting it once more changes nothing.
+        """
+        deletion.delete(path.job_id, current_caller())
+        return Response(status=204)
+
+    return blueprint

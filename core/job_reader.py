@@ -1,0 +1,143 @@
+"""Reading the live state of jobs in Redis. Redis being away is `Unavailable`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from redis import Redis
+from redis.exceptions import RedisError
+
+from core.errors import Unavailable
+from core.job_lists import ALL_JOBS, JobsPage, Place, Wanted, list_arguments
+from core.job_view import job_from_fields
+from core.jobs import Job
+from core.lua_scripts import load_scripts
+from core.messages import Message, Send
+from core.pace import rate_between, read_sample, with_pace
+
+PREFIX = "megabatch:"
+
+_AWAY = "The job store (Redis) does not answer; try again shortly."
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What a caller has going on."""
+
+    #: Jobs that have not ended.
+    live_jobs: int
+    #: Images that these have to go, as far as they are listed.
+    queued_images: int
+
+
+class JobReader:
+    """Tells of jobs and workers, and runs the scripts."""
+
+    def __init__(self, redis: Redis, send: Send) -> None:
+        """`send` gets the messages that follow from a change."""
+        self._redis = redis
+        self._send = send
+        self._scripts = {
+            name: redis.register_script(source) for name, source in load_scripts().items()
+        }
+
+    def _run(self, script: str, *arguments: str | int | float) -> Any:
+        try:
+            answer = self._scripts[script](keys=[PREFIX], args=list(arguments))
+        except RedisError as error:
+            raise Unavailable(_AWAY) from error
+        reply = msgspec.json.decode(answer)
+        # Lua writes an empty list as an empty object.
+        messages = [msgspec.convert(message, Message) for message in reply["send"] or ()]
+        if messages:
+            self._send(messages)
+        return reply["value"]
+
+    def _execute(self, pipe: Any) -> list[Any]:
+        try:
+            return list(pipe.execute())
+        except RedisError as error:
+            raise Unavailable(_AWAY) from error
+
+    def ping(self) -> None:
+        """Raises Unavailable when Redis does not answer."""
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            raise Unavailable(_AWAY) from error
+
+    def get(self, job_id: str) -> Job | None:
+        jobs = self._views([job_id])
+        return jobs[0] if jobs else None
+
+    def list_jobs(
+        self,
+        limit: int,
+        *,
+        wanted: Wanted = ALL_JOBS,
+        after: Place | None = None,
+        caller: str | None = None,
+    ) -> JobsPage:
+        """The newest jobs first: those wanted, of this caller, behind the place `after`.
+
+        Looks at 2000 jobs at most, so a page may be short and others follow.
+        """
+        ids, *end = self._run("list", *list_arguments(limit, wanted, after, caller))
+        return JobsPage(self._views(ids or ()), Place(int(end[0]), end[1]) if end else None)
+
+    def load_of(self, caller: str) -> Load:
+        return Load(*self._run("load", caller))
+
+    def unfinished(self, job_id: str, indices: Sequence[int]) -> list[int]:
+        """Those of the shards that are not counted as done."""
+        pipe = self._redis.pipeline(transaction=False)
+        for index in indices:
+            pipe.getbit(f"{PREFIX}job:{job_id}:done", index)
+        bits = self._execute(pipe)
+        return [index for index, bit in zip(indices, bits, strict=True) if not bit]
+
+    def live_workers(self, queue: str) -> int:
+        """Workers of a model (or `control`) whose heartbeat is recent."""
+        return int(self._run("workers", queue))
+
+    def seconds_an_image(self, model: str) -> float | None:
+        """How long a worker of the model takes an image, measured; None before the first shard."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hget(f"{PREFIX}image_ms", model)
+        measured = self._execute(pipe)[0]
+        return float(measured) / 1000 if measured else None
+
+    def _views(self, ids: Sequence[str]) -> list[Job]:
+        """The jobs of these ids that are known."""
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in ids:
+            key = f"{PREFIX}job:{job_id}"
+            pipe.hgetall(key)
+            pipe.hgetall(f"{key}:failures")
+            pipe.zcard(f"{key}:leases")
+            pipe.hvals(f"{key}:partial")
+            pipe.lindex(f"{key}:pace", 0)
+            pipe.lindex(f"{key}:pace", -1)
+        pipe.time()
+        *found, (seconds, microseconds) = self._execute(pipe)
+        rows, now = iter(found), 1000 * seconds + microseconds // 1000
+        views = [
+            with_pace(
+                job_from_fields(job_id, fields, failures, leases, sum(map(int, partial))),
+                rate_between(read_sample(oldest), read_sample(newest), now),
+            )
+            for job_id, fields, failures, leases, partial, oldest, newest in zip(
+                ids, rows, rows, rows, rows, rows, rows, strict=True
+            )
+            if fields
+        ]
+        return self._with_workers(views)
+
+    def _with_workers(self, views: Sequence[Job]) -> list[Job]:
+        models = {job.model for job in views if not job.terminal}
+        unserved = {model for model in models if self.live_workers(model) == 0}
+        return [
+            msgspec.structs.replace(
+                job, waiting_for_workers=not job.terminal and job.model in unserved
+            )
+            for job in views
+        ]

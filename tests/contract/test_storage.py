@@ -1,0 +1,77 @@
+"""What a storage promises about long listings, on a local folder and on a real Azurite."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from core import storage as storage_module
+from core.config import Settings
+from core.storage import Storage, open_storage
+from tests.azurite_server import ACCOUNT, KEY, Azurite
+
+
+@pytest.fixture(params=["folder", "azurite"])
+def storage(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Storage:
+    if request.param == "folder":
+        return open_storage(Settings(storage_url=f"file://{tmp_path}/storage"))
+    azurite: Azurite = request.getfixturevalue("azurite")
+    container = f"own-{uuid4().hex[:8]}"
+    azurite.create_container(container)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", KEY)
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", azurite.account_url)
+    return open_storage(Settings(storage_url=f"az://{container}"))
+
+
+def test_files_below_a_folder_are_deleted_some_at_a_time(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_module, "_PAGE", 10)
+    for number in range(25):
+        storage.create(f"jobs/a/shards/{number:07d}", b"x")
+    storage.create("jobs/a/job.json", b"x")
+    storage.create("jobs/ab/job.json", b"x")
+    counts = []
+    while count := storage.delete_some("jobs/a/"):
+        counts.append(count)
+    assert counts == [10, 10, 6]
+    assert storage.names("jobs/") == ["ab/job.json"]
+    assert storage.delete_some("jobs/a/") == storage.delete_some("nowhere/") == 0
+
+
+def test_names_of_folders(storage: Storage) -> None:
+    assert storage.folders("due/") == []
+    for name in ("2026-03-02/a", "2025-12-31/b", "2026-03-02/c", "file"):
+        storage.create(f"due/{name}", b"")
+    assert storage.folders("due/") == ["2025-12-31", "2026-03-02"]
+
+
+def test_nothing_is_left_of_a_folder_without_files(storage: Storage) -> None:
+    storage.create("due/2026-03-02/a", b"")
+    storage.delete("due/2026-03-02/a")
+    assert storage.folders("due/") == []
+    assert storage.create("due/2026-03-02/a", b"") == b""
+
+
+def test_what_another_has_just_deleted_does_no_harm(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"jobs/a/{number}" for number in range(30)]
+    for name in names:
+        storage.create(name, b"x")
+    delete = storage_module.obstore.delete
+
+    def late(store: object, paths: list[str]) -> None:
+        for path in paths[::2]:
+            delete(store, path)  # type: ignore[arg-type]
+        delete(store, paths)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage_module.obstore, "delete", late)
+        storage.delete_some("jobs/a/")
+    while storage.delete_some("jobs/a/"):
+        pass
+    assert storage.names("jobs/") == []
