@@ -2,6 +2,8 @@
 
 import msgspec
 
+from core.errors import MegaBatchError
+
 #: The variable that holds the key, which is a secret and so no option of any command.
 API_KEY = "MEGABATCH_API_KEY"
 
@@ -41,6 +43,7 @@ class Problem(msgspec.Struct, frozen=True):
     title: str = ""
     detail: str = ""
     errors: list[FieldError] = []
+    request_id: str = ""
 
     def __str__(self) -> str:
         """The detail, then what its fields and the prompt add to it, a line each; nothing twice."""
@@ -48,6 +51,8 @@ class Problem(msgspec.Struct, frozen=True):
         if added and self.code == _FIELDS_ONLY:
             return "\n".join(dict.fromkeys(added))
         hint = _HINTS.get(self.code, "")
+        if self.code == MegaBatchError.code and self.request_id:
+            hint = f"Whoever runs it finds in its log what happened to request {self.request_id}."
         return "\n".join(
             dict.fromkeys(line for line in (self.detail or self.title, *added, hint) if line)
         )

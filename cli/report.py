@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
+from rich.filesize import decimal
 
 from cli.pace import duration
 from cli.summary import tally
 from cli.terminal import printable
-
-_MEGABYTE = 1_000_000
 
 
 class ReadImage(msgspec.Struct, frozen=True):
@@ -58,8 +57,8 @@ def _lines(report: ServedReport) -> Iterator[str]:
     if report.names:
         yield f"such as: {', '.join(report.names)}"
     if report.read:
-        size = report.read.bytes / _MEGABYTE
-        yield f"read as a trial: {report.read.name} ({report.read.format}, {size:.1f} MB)"
+        size = decimal(report.read.bytes)
+        yield f"read as a trial: {report.read.name} ({report.read.format}, {size})"
     if report.skipped:
         yield f"files passed over, which are no images: {tally(report.skipped)}"
     if report.sas_expires_at:
@@ -72,5 +71,4 @@ def _expectations(report: ServedReport) -> Iterator[str]:
     if report.seconds is not None:
         yield f"will take about: {duration(report.seconds)}{so_far}"
     if report.results_bytes is not None:
-        size = report.results_bytes / _MEGABYTE
-        yield f"results file: about {size:.1f} MB{so_far}"
+        yield f"results file: about {decimal(report.results_bytes)}{so_far}"

@@ -1,9 +1,7 @@
 """docs/api.md: its examples run as they are printed, in order and in one shell."""
 
 import json
-import os
 import re
-import subprocess
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -18,19 +16,17 @@ from core.key_ring import open_key_ring
 from core.keys import Scope
 from tests.azurite_server import Azurite
 from tests.fixtures.system import System
+from tests.integration.printed import DOCS, blocks, run_as_printed
 from tests.pictures import jpeg
 
 pytestmark = pytest.mark.integration
 
-PAGE = (Path(__file__).parents[2] / "docs/api.md").read_text()
-BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-#: Stands between what one block prints and the next.
-MARK = "==== block"
+PAGE = (DOCS / "api.md").read_text()
 
 
-def blocks() -> list[tuple[str, Any]]:
-    """Each command block, and the answer that is shown below it, if one is."""
-    found = BLOCK.findall(PAGE)
+def shown_answers() -> list[tuple[str, Any]]:
+    """Each block of commands, and the answer that is shown below it, if one is."""
+    found = [block for block in blocks(PAGE) if block[0] in ("sh", "json")]
     after = [*found[1:], ("", "")]
     return [
         (text, json.loads(shown) if kind == "json" else None)
@@ -59,26 +55,11 @@ def test_the_examples_run_as_printed(system: System, container: str, tmp_path: P
     key = open_key_ring(system.settings).create("survey", scopes)
     system.key = key
     system.start_all()
-    script = f"\necho '{MARK}'\n".join(text for text, _ in blocks())
     place = tmp_path / "place"
     place.mkdir()
-    ended = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=place,
-        env={
-            "PATH": os.environ["PATH"],
-            "MEGABATCH": system.url,
-            "MEGABATCH_API_KEY": key,
-            "CONTAINER_URL": container,
-        },
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert ended.returncode == 0, f"{system.logs()}\n{ended.stdout}\n{ended.stderr}"
-    printed = ended.stdout.split(f"{MARK}\n")
-    for (text, shown), output in zip(blocks(), printed, strict=True):
+    environment = {"MEGABATCH": system.url, "MEGABATCH_API_KEY": key, "CONTAINER_URL": container}
+    printed = run_as_printed(PAGE, place, environment, system.logs)
+    for (text, shown), output in zip(shown_answers(), printed, strict=True):
         if shown is not None:
             assert set(json.loads(output)) == set(shown), text
     results = json.loads((place / "results.json").read_text())

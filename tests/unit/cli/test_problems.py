@@ -35,3 +35,9 @@ def test_fields_speak_for_themselves(pointer: str, detail: str, line: str) -> No
 
 def test_a_problem_without_words_has_its_title() -> None:
     assert said("bad", "") == "No"
+
+
+def test_what_only_the_log_explains_can_be_found_there() -> None:
+    problem = Problem("internal_error", detail="MegaBatch failed.", request_id="4711")
+    assert str(problem).splitlines()[1].endswith("request 4711.")
+    assert "4711" not in str(Problem("job_not_found", detail="No job.", request_id="4711"))
