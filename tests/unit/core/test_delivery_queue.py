@@ -1,6 +1,5 @@
 """The list of what webhooks are to be told, on a real server."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -21,17 +20,6 @@ from tests.outbox import Outbox
 
 J, K = "a" * 32, "b" * 32
 KEY = f"{PREFIX}deliveries"
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client: redis.Redis) -> JobStore:
-    return JobStore(client, Outbox())
 
 
 def job(job_id: str = J, *events: Event, caller: str = "alice", **fields: Any) -> AcceptedJob:

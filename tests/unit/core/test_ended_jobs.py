@@ -1,6 +1,5 @@
 """Fresh URLs, deletion and restoring in the job store, on a real server."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -16,22 +15,6 @@ from tests.factories import accepted_job, final_record
 from tests.outbox import Outbox
 
 J, K = "a" * 32, "b" * 32
-
-
-@pytest.fixture
-def outbox() -> Outbox:
-    return Outbox()
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client: redis.Redis, outbox: Outbox) -> JobStore:
-    return JobStore(client, outbox)
 
 
 @pytest.fixture

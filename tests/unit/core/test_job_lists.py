@@ -1,6 +1,6 @@
 """Lists of jobs on a real server: their order, their filters, and how much is looked at."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -14,20 +14,8 @@ from core.job_view import milliseconds
 from core.jobs import JobStatus
 from core.lua_scripts import load_scripts
 from tests.factories import accepted_job, final_record
-from tests.outbox import Outbox
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client: redis.Redis) -> JobStore:
-    return JobStore(client, Outbox())
 
 
 def name_of(number: int) -> str:

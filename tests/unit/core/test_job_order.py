@@ -1,7 +1,5 @@
 """Which jobs' shards go first: the job store on a real server, and what it sends."""
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 import redis
@@ -15,22 +13,6 @@ from tests.outbox import Outbox
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 #: What a job may have in flight while no worker lives.
 WINDOW = 4
-
-
-@pytest.fixture
-def outbox() -> Outbox:
-    return Outbox()
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client: redis.Redis, outbox: Outbox) -> JobStore:
-    return JobStore(client, outbox)
 
 
 class Queue:

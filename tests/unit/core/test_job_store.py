@@ -1,7 +1,5 @@
 """The job store on a real server: every script, its refusals, and what follows from it."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
@@ -16,22 +14,6 @@ from tests.outbox import Outbox
 
 J = "a" * 32
 K = "b" * 32
-
-
-@pytest.fixture
-def outbox() -> Outbox:
-    return Outbox()
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client: redis.Redis, outbox: Outbox) -> JobStore:
-    return JobStore(client, outbox)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What is counted and measured, on a real server: each thing that happens, once."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 import redis
@@ -18,15 +17,8 @@ J, K = "a" * 32, "b" * 32
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client: redis.Redis) -> JobStore:
+def store(store: JobStore) -> JobStore:
     """A job J of three shards of ten images, all listed and sent."""
-    store = JobStore(client, Outbox())
     store.create(accepted_job(J))
     for index in range(3):
         store.planned(J, index, 10)

@@ -1,7 +1,5 @@
 """How fast a job goes: from samples that the scripts take, on a real server."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
@@ -18,15 +16,8 @@ NOW = 1_800_000_000_000
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client: redis.Redis) -> JobStore:
+def store(store: JobStore) -> JobStore:
     """A job J of ten shards of a hundred images, all listed."""
-    store = JobStore(client, Outbox())
     store.create(accepted_job(J))
     for index in range(10):
         store.planned(J, index, 100)
