@@ -75,7 +75,7 @@ def _check_source(body: JobBody) -> list[FieldError]:
 def _check_prefix(body: JobBody) -> list[FieldError]:
     if body.prefix.startswith(body.strip_prefix):
         return []
-    text = "strip_prefix is taken off every name, so prefix must start with it."
+    text = "strip_prefix is taken off every name, so prefix must start with it: give prefix, too."
     return [FieldError(text, pointer="/strip_prefix")]
 
 

@@ -40,6 +40,7 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     can_list: bool | None
     can_read: bool | None
     read: Read | None
+    #: As the results would have them.
     names: Sequence[str]
     #: So many at least; `images_known` tells whether these are all.
     images: int | None
@@ -86,7 +87,9 @@ def report_on(
         can_list=seen.can_list,
         can_read=seen.can_read,
         read=seen.read,
-        names=[image.name for image in seen.first[:_SHOWN_NAMES]],
+        names=[
+            image.name.removeprefix(request.strip_prefix) for image in seen.first[:_SHOWN_NAMES]
+        ],
         images=seen.images,
         images_known=seen.all_seen,
         skipped=dict(sorted(seen.skipped.items())),

@@ -33,7 +33,7 @@ class ReportResource(_Part):
     can_list: bool | None = Field(description="null also where the images are a list of yours.")
     can_read: bool | None = Field(description="Whether one image could be read.")
     read: ReadResource | None
-    names: list[str] = Field(description="The first five.")
+    names: list[str] = Field(description="The first five, as the results would have them.")
     images: int | None = Field(
         description="So many at least: one page is listed, 5000 images at most."
     )

@@ -12,6 +12,7 @@ from cli.service import advised, print_json
 from cli.summary import share, summary
 from cli.terminal import say, say_warning
 from core.errors import JobNotFound
+from core.failures import OF_THE_FILE, FailureCode
 from core.jobs import FileKind, JobStatus, utc_now
 
 
@@ -67,8 +68,20 @@ def _advise(job: ServedJob) -> None:
     if job.status is JobStatus.COMPLETED and not job.progress.images:
         say_warning("the job found no images, so its results are empty. Check what it was given.")
     if job.terminal and job.progress.images_failed:
-        again = advised("retry-failed", job.id, *(["-"] if _sas_is_over(job) else ()))
-        say(f"Try the failed images again with {again}.")
+        say(_advice_on_failures(job))
+
+
+def _advice_on_failures(job: ServedJob) -> str:
+    """How to try failed images again, and whether that helps."""
+    fresh_url = ["-"] if _sas_is_over(job) else []
+    again = advised("retry-failed", job.id, *fresh_url)
+    failed = job.progress.failures.keys()
+    if not failed <= OF_THE_FILE:
+        return f"Try the failed images again with {again}."
+    if FailureCode.TRUNCATED in failed and job.asked_for.get("truncated_images") != "accept":
+        padded = advised("retry-failed", job.id, *fresh_url, "--truncated-images", "accept")
+        return f"Take what there is of images that were cut off with {padded}."
+    return f"The files themselves are at fault. With better ones in their place, use {again}."
 
 
 def _sas_is_over(job: ServedJob) -> bool:

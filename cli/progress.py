@@ -10,10 +10,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from cli.client import Client, ServedJob
 from cli.pace import pace
+from cli.service import advised
 from cli.summary import counts, state
 from cli.terminal import messages, printable
 from core.errors import LimitReached, Unavailable
-from core.jobs import Job
+from core.jobs import Job, JobStatus
 
 #: Seconds between two looks at a job: the first, and the longest. Each is a little longer.
 FIRST_LOOK, LONGEST_LOOK, LONGER = 0.5, 5.0, 1.2
@@ -41,7 +42,18 @@ def watch(
         console.print(LOST, soft_wrap=True)
 
     jobs = follow(client, job_id, lost=lost, answered=answered, pause=pause)
-    return show_progress(jobs, console)
+    return show_progress(_with_advice(jobs, console), console)
+
+
+def _with_advice(jobs: Iterable[_Job], console: Console) -> Iterator[_Job]:
+    """The jobs as they come; each time one is paused, what makes it go on is said."""
+    paused = False
+    for job in jobs:
+        yield job
+        if job.status is JobStatus.PAUSED and not paused:
+            fresh = advised("container-url", job.id, "-")
+            console.print(f"It goes on with a fresh URL of its container: {fresh}.", soft_wrap=True)
+        paused = job.status is JobStatus.PAUSED
 
 
 def follow(

@@ -75,7 +75,10 @@ _SOURCES = (
 )
 _FILTERS = (
     click.option("--prefix", help="Only images whose names start so, from the container's root."),
-    click.option("--strip-prefix", help="Take this off the front of every name in the results."),
+    click.option(
+        "--strip-prefix",
+        help="Take this off the front of every name in the results; --prefix must start with it.",
+    ),
     click.option("--first-n", type=click.IntRange(1), help="Only the first so many images."),
     click.option("--sample-n", type=click.IntRange(1), help="So many images at random."),
     click.option("--sample-seed", type=click.IntRange(0), help="Makes the same sample again."),

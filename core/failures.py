@@ -45,6 +45,14 @@ class FailureCode(enum.StrEnum):
 _INFERENCE = frozenset(
     {FailureCode.DETECTOR_FAILED, FailureCode.WORKER_CRASHED, FailureCode.OUT_OF_ATTEMPTS}
 )
+#: What a file is like in itself: looked at again as it is, it fails again.
+OF_THE_FILE = frozenset(
+    {
+        *(FailureCode.EMPTY_FILE, FailureCode.FILE_TOO_LARGE, FailureCode.IMAGE_TOO_LARGE),
+        *(FailureCode.NOT_AN_IMAGE, FailureCode.UNSUPPORTED_FORMAT),
+        *(FailureCode.TRUNCATED, FailureCode.CORRUPT),
+    }
+)
 
 
 class ImageFailure(msgspec.Struct, frozen=True):

@@ -9,11 +9,10 @@ from redis.exceptions import RedisError
 
 from core.errors import Unavailable
 from core.job_lists import ALL_JOBS, JobsPage, Place, Wanted, list_arguments
-from core.job_view import job_from_fields
+from core.job_view import StoredJobs, job_view
 from core.jobs import Job
 from core.lua_scripts import load_scripts
 from core.messages import Message, Send
-from core.pace import rate_between, read_sample, with_pace
 
 PREFIX = "megabatch:"
 
@@ -108,36 +107,9 @@ class JobReader:
 
     def _views(self, ids: Sequence[str]) -> list[Job]:
         """The jobs of these ids that are known."""
-        pipe = self._redis.pipeline(transaction=False)
-        for job_id in ids:
-            key = f"{PREFIX}job:{job_id}"
-            pipe.hgetall(key)
-            pipe.hgetall(f"{key}:failures")
-            pipe.zcard(f"{key}:leases")
-            pipe.hvals(f"{key}:partial")
-            pipe.lindex(f"{key}:pace", 0)
-            pipe.lindex(f"{key}:pace", -1)
-        pipe.time()
-        *found, (seconds, microseconds) = self._execute(pipe)
-        rows, now = iter(found), 1000 * seconds + microseconds // 1000
-        views = [
-            with_pace(
-                job_from_fields(job_id, fields, failures, leases, sum(map(int, partial))),
-                rate_between(read_sample(oldest), read_sample(newest), now),
-            )
-            for job_id, fields, failures, leases, partial, oldest, newest in zip(
-                ids, rows, rows, rows, rows, rows, rows, strict=True
-            )
-            if fields
-        ]
-        return self._with_workers(views)
-
-    def _with_workers(self, views: Sequence[Job]) -> list[Job]:
-        models = {job.model for job in views if not job.terminal}
-        unserved = {model for model in models if self.live_workers(model) == 0}
-        return [
-            msgspec.structs.replace(
-                job, waiting_for_workers=not job.terminal and job.model in unserved
-            )
-            for job in views
-        ]
+        if not ids:
+            return []
+        told = self._run("view", *ids)
+        # Lua writes an empty list as an empty object.
+        found = msgspec.convert(told | {"jobs": told["jobs"] or []}, StoredJobs)
+        return [job_view(stored, found.now) for stored in found.jobs]

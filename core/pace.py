@@ -27,11 +27,11 @@ class Sample(msgspec.Struct, frozen=True):
     images: int
 
 
-def read_sample(text: bytes | None) -> Sample | None:
-    """A sample as the scripts write it: `at images`."""
-    if text is None:
+def read_sample(text: str) -> Sample | None:
+    """A sample as the scripts write it: `at images`; None for an empty text."""
+    if not text:
         return None
-    at, _, images = text.partition(b" ")
+    at, _, images = text.partition(" ")
     return Sample(int(at), int(images))
 
 

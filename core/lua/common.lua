@@ -21,6 +21,15 @@ local function number(id, name)
   return tonumber(field(id, name)) or 0
 end
 
+-- A whole hash, each of its values read by `read`, where it is given.
+local function hash(name, read)
+  local flat, found = redis.call('HGETALL', name), {}
+  for i = 1, #flat, 2 do
+    found[flat[i]] = read and read(flat[i + 1]) or flat[i + 1]
+  end
+  return found
+end
+
 local function set(id, ...)
   redis.call('HSET', key(id), ...)
 end

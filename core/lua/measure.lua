@@ -1,21 +1,13 @@
 -- What there is to measure: counts that the scripts keep, and the stock that the reaper took last.
 -- Looks at no job. ARGV: queues (models, and 'control'), of which to count the live workers.
-local function hash(name)
-  local flat, found = redis.call('HGETALL', P .. name), {}
-  for i = 1, #flat, 2 do
-    found[flat[i]] = tonumber(flat[i + 1])
-  end
-  return found
-end
-
 local workers = {}
 for _, queue in ipairs(ARGV) do
   workers[queue] = live_workers(queue)
 end
 local reaped = tonumber(redis.call('GET', P .. 'reaped'))
 local measures = {
-  counters = hash('counters'),
-  image_ms = hash('image_ms'),
+  counters = hash(P .. 'counters', tonumber),
+  image_ms = hash(P .. 'image_ms', tonumber),
   workers = workers,
   deliveries = redis.call('ZCARD', P .. 'deliveries'),
   since_reaped_ms = reaped and now - reaped,

@@ -159,6 +159,8 @@ def test_prefix_and_counts_narrow(report: Report, azurite: Azurite, container: s
     assert report(container_url=url, prefix="north/3")["images"] == 1
     first = report(container_url=url, first_n=3)
     assert (first["images"], first["names"]) == (3, [f"north/{n}.jpg" for n in range(3)])
+    stripped = report(container_url=url, prefix="north/", strip_prefix="north/", first_n=2)
+    assert stripped["names"] == ["0.jpg", "1.jpg"]
     sampled = report(container_url=url, sample_n=2)
     assert (sampled["images"], sampled["images_known"]) == (2, True)
     assert report(container_url=url, sample_n=20)["images"] == 7

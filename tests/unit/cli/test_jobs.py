@@ -106,9 +106,9 @@ def test_failed_images_come_with_the_command_that_tries_them_again(
     assert command("wait", ID) == 4
     told = capsys.readouterr().err
     assert "failed images: 2 corrupt, 1 truncated" in told
-    assert f"`megabatch retry-failed {ID}`" in told
+    assert f"`megabatch retry-failed {ID} --truncated-images accept`" in told
     assert command("wait", ID) == 4
-    assert f"`megabatch retry-failed {ID} -`" in capsys.readouterr().err
+    assert f"`megabatch retry-failed {ID} - --truncated" in capsys.readouterr().err
 
 
 def test_a_job_whose_images_all_failed_can_be_tried_again_too(
