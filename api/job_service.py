@@ -26,6 +26,7 @@ from core.job_lists import ALL_JOBS, Wanted
 from core.job_store import JobStore
 from core.jobs import AcceptedJob, FinalRecord, Job, JobRequest, JobStatus, new_job_id, utc_now
 from core.keys import Caller, Scope
+from core.logs import bind
 from core.salt import open_salt
 from core.webhooks import check_webhook
 
@@ -98,6 +99,7 @@ class JobService:
         standing = self._folder.accept(job)
         if standing is not job:
             return self._replayed(standing, caller, once)
+        bind(job_id=job.id)  # for this and what else the request logs
         logger.info("accepted job %s for %s", job.id, job.request.model)
         return JobView(self._make_known(job), shown_job(job))
 

@@ -14,7 +14,7 @@ class MegaBatchError(Exception):
     code = "internal_error"
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (self.__doc__ or "").strip())
+        super().__init__(message or " ".join((self.__doc__ or "").split()))
 
     @property
     def message(self) -> str:
@@ -105,7 +105,9 @@ class JobFolderTrouble(Unavailable):
 
 
 class AccessRevoked(MegaBatchError):
-    """The storage no longer accepts the SAS of this job: it has expired or was revoked."""
+    """The storage no longer accepts the SAS of this job: it has expired or was revoked. Once it is
+    given a fresh URL of its container, the job goes on.
+    """
 
     status = 403
     code = "access_revoked"

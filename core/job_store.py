@@ -15,6 +15,10 @@ from core.delivery_queue import DeliveryQueue
 from core.job_view import fields_of, milliseconds
 from core.jobs import AcceptedJob, FinalRecord, JobStatus
 from core.measures import Measures
+from core.secrets import redact
+
+#: Letters of a job's reason.
+_LONGEST_REASON = 1000
 
 Unit = Literal["plan", "merge"]
 Renewal = Literal["ok", "lost", "stopped", "unknown"]
@@ -47,6 +51,11 @@ class Tally(msgspec.Struct, frozen=True):
     kept: int = 0
 
 
+def _told(reason: str) -> str:
+    """A reason as it is shown with each poll: short, and without secrets that an error named."""
+    return redact(reason)[:_LONGEST_REASON]
+
+
 def shard_name(index: int) -> str:
     """Seven digits, so that names sort as numbers do."""
     return f"{index:07d}"
@@ -77,7 +86,7 @@ class JobStore(DeliveryQueue):
 
         False when the lease is no longer held, for then others may have got further.
         """
-        return bool(self._run("abort", lease.job_id, lease.unit, lease.token, reason))
+        return bool(self._run("abort", lease.job_id, lease.unit, lease.token, _told(reason)))
 
     def cancel(self, job_id: str) -> JobStatus | None:
         """Cancel, where that is still possible. The status from before; None for no such job."""
@@ -88,7 +97,7 @@ class JobStore(DeliveryQueue):
         """Try nothing until a fresh URL of the container comes. False when one came already:
         more of them than the `urls` that the worker knew.
         """
-        return bool(self._run("pause", job_id, reason, urls))
+        return bool(self._run("pause", job_id, _told(reason), urls))
 
     def renew_container(self, job: AcceptedJob) -> bool:
         """The job has a fresh URL of its container, and goes on if it was paused.

@@ -3,25 +3,30 @@
 import logging
 import re
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from core.errors import ConfigError
 
-# The query parameters of the Azure SAS: `sig` is the secret, the others tell how it may be used.
-# Source: Microsoft Learn, "Create a service SAS", "Create an account SAS", "user delegation SAS".
-_SAS_PARAMETERS = frozenset(
-    [
-        *("sv", "ss", "srt", "sr", "sp", "st", "se", "sip", "spr", "sig", "si", "sdd", "ses"),
-        *("saoid", "suoid", "scid", "skoid", "sktid", "skt", "ske", "sks", "skv"),
-        *("rscc", "rscd", "rsce", "rscl", "rsct"),
-    ]
-)
+# What a signature in a URL is called, and what comes with it and is worth nothing without it. A
+# parameter of such a name in a URL that is not signed is one like any other.
+# Sources: Microsoft Learn, "Create a service SAS", "Create an account SAS", "user delegation SAS";
+# AWS, "Signature Version 4" and "Signature Version 2"; Google Cloud, "Signed URLs".
+_SIGNATURES = frozenset({"sig", "signature", "x-amz-signature", "x-goog-signature"})
+_OF_SIGNATURES = _SIGNATURES | {
+    *("sv", "ss", "srt", "sr", "sp", "st", "se", "sip", "spr", "si", "sdd", "ses"),
+    *("saoid", "suoid", "scid", "skoid", "sktid", "skt", "ske", "sks", "skv"),
+    *("rscc", "rscd", "rsce", "rscl", "rsct"),
+    *("expires", "awsaccesskeyid", "googleaccessid", "key-pair-id", "policy"),
+}
+_OF_SIGNATURES_START = ("x-amz-", "x-goog-")
 _SECRETS = re.compile(
-    r"(?i)\b(sig|accountkey|sharedaccesssignature|x-ms-copy-source)=[^&\s\"'<>;,)]+"
+    r"(?i)\b(sig|signature|x-(?:amz|goog)-signature|accountkey|sharedaccesssignature|x-ms-copy-source)=[^&\s\"'<>;,)]+"
     r"|\b(authorization['\"]?\s*[:=]\s*['\"]?(?:bearer|sharedkey)?)\s*[^\s'\",]+"
     r"|(redis(?:s)?://[^:@/\s]*):[^@/\s]+@"
+    # Our own: an API key, and what signs messages to webhooks.
+    r"|\b(mgb_|whsec_)[A-Za-z0-9_+/=-]{8,}"
 )
 # What follows a link, up to the token in it: `/links/TOKEN/...` and `/jobs/ID?link=TOKEN`. Below a
 # job's id stand ids of links, which are no secrets.
@@ -67,12 +72,28 @@ def new_secret_key() -> str:
 
 
 def without_secrets(url: str) -> str:
-    """The URL without its SAS parameters, user info and fragment: fit to be shown and stored."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    kept = urlencode([(key, value) for key, value in query if key.lower() not in _SAS_PARAMETERS])
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, kept, ""))
+    """The URL without its signature, user info and fragment: fit to be shown and stored.
+
+    What is left of it is left as it was written, for it may be the name of an image.
+    """
+    address, _, query = url.partition("#")[0].partition("?")
+    scheme, colon, rest = address.partition("://")
+    authority, slash, path = rest.partition("/")
+    shown = f"{scheme}{colon}{authority.rpartition('@')[2]}{slash}{path}"
+    kept = _unsigned(query)
+    return f"{shown}?{kept}" if kept else shown
+
+
+def _unsigned(query: str) -> str:
+    parts = query.split("&")
+    names = [unquote(part.partition("=")[0]).lower() for part in parts]
+    if _SIGNATURES.isdisjoint(names):
+        return query
+    return "&".join(
+        part
+        for part, name in zip(parts, names, strict=True)
+        if name not in _OF_SIGNATURES and not name.startswith(_OF_SIGNATURES_START)
+    )
 
 
 def has_secret(url: str) -> bool:
@@ -85,7 +106,9 @@ def redact(text: str) -> str:
     def hidden(match: re.Match[str]) -> str:
         if match[1]:
             return f"{match[1]}=<hidden>"
-        return f"{match[2]} <hidden>" if match[2] else f"{match[3]}:<hidden>@"
+        if match[2]:
+            return f"{match[2]} <hidden>"
+        return f"{match[3]}:<hidden>@" if match[3] else f"{match[4]}<hidden>"
 
     return _LINK_TOKENS.sub(r"\1<hidden>", _SECRETS.sub(hidden, text))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from core.containers.listing import Container, Page
+from core.containers.names import add_skipped
 from core.errors import (
     AccessRevoked,
     ContainerError,
@@ -41,7 +42,6 @@ from workers.selection import (
 )
 from workers.shard_cutting import (
     SizeOf,
-    add_counts,
     cut,
     even_size,
     growing_size,
@@ -191,7 +191,7 @@ class _Planning:
         for page in pages:
             self._keeper.moved()
             yield page
-            add_counts(self._skipped, page.skipped)
+            add_skipped(self._skipped, page.skipped)
 
     def _size_of(self, head: Page) -> SizeOf:
         model = self._request.model

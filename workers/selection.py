@@ -9,7 +9,7 @@ import msgspec
 
 from core.containers.image_list_source import refuse_bare_names
 from core.containers.listing import Page
-from core.containers.names import is_image_name, suffix_of
+from core.containers.names import add_skipped, is_image_name, suffix_of
 from core.containers.url_list import list_url
 from core.errors import InvalidRequest
 from core.image_list import ListedImage
@@ -122,8 +122,7 @@ def sample(
             elif place < count:
                 kept[place] = (seen, image)
             seen += 1
-        for suffix, number in page.skipped.items():
-            skipped[suffix] = skipped.get(suffix, 0) + number
+        add_skipped(skipped, page.skipped)
         on_page()
     return [image for _, image in sorted(kept, key=lambda item: item[0])], skipped
 

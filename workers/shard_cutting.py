@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from core.containers.listing import Page
+from core.containers.names import add_skipped
 from core.image_list import ListedImage, ListingPosition
 
 #: A shard is to take so long on one worker, s: what a crash costs, and what a small job waits.
@@ -63,11 +64,6 @@ def cut(
             if len(pending) >= size_of(index):
                 yield CutShard(pending, position)
                 pending, index = [], index + 1
-        add_counts(skipped, page.skipped)
+        add_skipped(skipped, page.skipped)
     if pending and position:
         yield CutShard(pending, position)
-
-
-def add_counts(total: dict[str, int], more: dict[str, int]) -> None:
-    for key, count in more.items():
-        total[key] = total.get(key, 0) + count

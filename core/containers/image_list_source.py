@@ -21,6 +21,8 @@ _SHAPE = (
     'It must be a JSON list of names, ["a.jpg", "b.jpg"], or of pairs of a name and a text, '
     '[["a.jpg", "north"], ["b.jpg", "south"]]'
 )
+#: Where programs write an image's name in an object of its own.
+_KEYS_OF_NAMES = ("file", "image_file", "file_name", "name", "path", "url")
 _POINTER = "/images_url"
 _WHY_NOT = {
     FailureCode.NOT_FOUND: "there is nothing at this URL",
@@ -135,8 +137,10 @@ def _odd_entry(entry: Any, pairs: bool) -> str:
     if isinstance(entry, str) or (_is_pair(entry) and not pairs):
         return "The list mixes names and pairs"
     if isinstance(entry, dict):
-        keys = ", ".join(sorted(entry)[:3])
-        return f"An entry is an object (with {keys or 'no keys'}), not a name"
+        # No other: what a server answered is repeated to nobody.
+        known = next((key for key in _KEYS_OF_NAMES if key in entry), None)
+        where = f": give what stands under {known!r} alone" if known else ""
+        return f"An entry is an object, not a name{where}"
     return "An entry is neither a name nor a pair of a name and a text"
 
 

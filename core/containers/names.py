@@ -1,6 +1,7 @@
 """Which names a listing takes, and how those that it passes over are counted."""
 
 import re
+from collections.abc import Mapping
 
 from core.containers.listing import IMAGE_SUFFIXES
 
@@ -12,6 +13,9 @@ SYSTEM_FOLDERS = frozenset(
 
 #: macOS writes such a file beside each file that it copies to a foreign disk.
 _COMPANION = "._"
+
+#: Suffixes that are counted apart; all after them are counted together, under a name without a dot.
+_MOST_SUFFIXES, OTHER_SUFFIXES = 100, "other"
 
 # A suffix is a few letters and digits with a letter among them: names such as `IMG.20190704` would
 # otherwise make a suffix each, and the counts are kept in memory and shown.
@@ -37,3 +41,11 @@ def is_system_name(name: str) -> bool:
 def is_system_part(part: str) -> bool:
     """The same for one part of a name, between slashes."""
     return part.startswith(_COMPANION) or part.lower() in SYSTEM_FOLDERS
+
+
+def add_skipped(total: dict[str, int], more: Mapping[str, int]) -> None:
+    """Add what a page skipped, by suffix; beyond the first suffixes, the others together."""
+    for suffix, count in more.items():
+        full = len(total) >= _MOST_SUFFIXES and suffix not in total
+        key = OTHER_SUFFIXES if full else suffix
+        total[key] = total.get(key, 0) + count

@@ -38,6 +38,7 @@ KINDS = {kind.__name__: kind for kind in every_error()}
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_error_is_answered_with_its_status(app: Flask, kind: type[MegaBatchError]) -> None:
     answer = raising(app, raised(kind)).get("/raise?sig=CANARY")
+    assert "\n" not in answer.get_json(force=True)["detail"]
     problem = answer.get_json(force=True)
     assert answer.status_code == problem["status"] == kind.status
     assert answer.content_type == "application/problem+json"

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -43,6 +43,15 @@ def test_every_line_of_a_request_names_it_and_its_job(
     client.get(f"/v1/jobs/{job_id}", headers={"X-Request-Id": "run-7"})
     assert lines and all(one["request_id"] == "run-7" for one in lines)
     assert all(one["job_id"] == job_id for one in lines)
+
+
+def test_a_submission_names_the_job_that_it_made(
+    submit: Callable[..., str], lines: list[dict[str, Any]]
+) -> None:
+    job_id = submit()
+    accepted, answered = [one for one in lines if one["logger"].startswith("api.")]
+    assert accepted["job_id"] == answered["job_id"] == job_id
+    assert accepted["message"].startswith("accepted job")
 
 
 def test_what_is_no_id_is_not_taken_for_one(

@@ -432,6 +432,13 @@ def test_job_paused_for_a_week_is_cancelled(running: JobStore, client: redis.Red
     assert status(running) is JobStatus.MERGING
 
 
+def test_a_reason_is_short_and_shows_no_secret(store: JobStore) -> None:
+    store.create(accepted_job(J))
+    assert store.pause(J, "access_revoked: https://x/c?sig=CANARY " + "x" * 100_000)
+    job = store.get(J)
+    assert job and job.reason and len(job.reason) == 1000 and "CANARY" not in job.reason
+
+
 def test_abort_merges_what_is_finished(store: JobStore, outbox: Outbox) -> None:
     store.create(accepted_job(J))
     plan = store.claim(J, "plan", "control")

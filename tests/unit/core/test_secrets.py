@@ -45,12 +45,18 @@ def test_key_that_is_none_is_named() -> None:
         ("?sv=1&sr=c&sp=rl&se=2030&sig=S", ""),
         ("?SIG=S&Se=2030", ""),
         ("?snapshot=2020&sig=S", "?snapshot=2020"),
-        ("?sv=1&ss=b&srt=co&skoid=1&sktid=2&sks=b&skv=3&sdd=1&si=policy", ""),
+        ("?sv=1&ss=b&srt=co&skoid=1&sktid=2&sks=b&skv=3&sdd=1&si=policy&%73ig=S", ""),
+        ("?a=1&X-Amz-Algorithm=A&X-Amz-Date=D&X-Amz-Signature=S&b=2", "?a=1&b=2"),
+        ("?GoogleAccessId=a@b&Expires=1&Signature=S%2B", ""),
+        # Two images of one server, told apart by what a SAS has, too.
+        ("?si=1", "?si=1"),
+        ("?name=a%20b+c&v&path=x/y", "?name=a%20b+c&v&path=x/y"),
+        ("?name=a%20b+c&v&sig=S", "?name=a%20b+c&v"),
     ],
 )
 def test_url_is_shown_without_its_sas(query: str, kept: str) -> None:
     assert without_secrets(URL + query) == URL + kept
-    assert has_secret(URL + query) is bool(query)
+    assert has_secret(URL + query) is (kept != query)
 
 
 def test_user_info_and_fragment_are_not_shown() -> None:
@@ -63,6 +69,9 @@ def test_user_info_and_fragment_are_not_shown() -> None:
         "GET https://x/c?sv=1&sig=CANARY&se=2 failed",
         "sig=CANARY",
         "SIG=CANARY%3D",
+        "?X-Amz-Signature=CANARY&a=1",
+        "key mgb_CANARYCANARY is odd",
+        "whsec_CANARY+/CANARY=",
         "AccountKey=CANARY==;EndpointSuffix=x",
         "Authorization: Bearer CANARY",
         "{'Authorization': 'SharedKey CANARY'}",

@@ -1,7 +1,7 @@
 import pytest
 
 from core.containers.listing import IMAGE_SUFFIXES
-from core.containers.names import is_image_name, is_system_name, suffix_of
+from core.containers.names import add_skipped, is_image_name, is_system_name, suffix_of
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,13 @@ def test_knows_names_of_systems(name: str) -> None:
 )
 def test_other_names_are_no_systems(name: str) -> None:
     assert not is_system_name(name)
+
+
+def test_files_named_by_a_hash_do_not_make_a_count_each() -> None:
+    total: dict[str, int] = {}
+    add_skipped(total, {".txt": 3})
+    for page in range(10):
+        add_skipped(total, {f".a{page}{n:02d}": 1 for n in range(50)} | {".txt": 1, "": 1})
+    assert len(total) == 101
+    assert (total[".txt"], sum(total.values())) == (13, 523)
+    assert total["other"] + total[""] > 400

@@ -41,6 +41,12 @@ def test_a_url_without_secrets_is_its_own_name(urls: UrlList, sealer: Sealer) ->
         assert urls.read(image) == b"picture"
 
 
+def test_images_told_apart_by_their_query_stay_two(urls: UrlList, sealer: Sealer) -> None:
+    first, second = "https://host/get?si=1&v", "https://host/get?si=2&v"
+    names = [list_url(RequestedImage(url), sealer).name for url in (first, second)]
+    assert names == [first, second]
+
+
 @pytest.mark.parametrize(
     "name", ["https://evil.com/a.jpg", "a.jpg", "", "https://127.0.0.1.evil.com"]
 )
