@@ -3,14 +3,14 @@
 import logging
 
 import msgspec
-from flask import Response, jsonify
+from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
 from api.auth import current_caller
 from api.errors import PROBLEM_RESPONSES, RETRY_AFTER, problems
 from api.job_service import CANCELLABLE, JobService
 from api.job_views import JobView
-from api.resources import JobResource, job_resource
+from api.resources import JobResource, job_resource, json_answer
 from api.schemas import ContainerUrlBody, JobPath
 from api.source_check import check_same_container
 from core.config import Settings
@@ -88,7 +88,7 @@ def container_urls_blueprint(urls: ContainerUrls) -> APIBlueprint:
         the same container as before, and is checked as at submission.
         """
         view = urls.renew(path.job_id, body.container_url, current_caller())
-        response = jsonify(job_resource(view))
+        response = json_answer(job_resource(view))
         response.headers["Retry-After"] = str(RETRY_AFTER)
         return response
 

@@ -12,7 +12,14 @@ from api.job_service import JobService
 from api.job_views import JobView
 from api.queries import JobsQuery, SubmitQuery
 from api.report_resources import ReportResource, report_resource
-from api.resources import JobResource, JobsPage, job_resource, job_summary, job_url
+from api.resources import (
+    JobResource,
+    JobsPage,
+    job_resource,
+    job_summary,
+    job_url,
+    json_answer,
+)
 from api.schemas import JobBody, JobPath
 from core.config import Settings
 
@@ -77,8 +84,7 @@ def _add_reading(blueprint: APIBlueprint, service: JobService) -> None:
         jobs, cursor = service.list_jobs(
             current_caller(), limit=query.limit, cursor=query.cursor, wanted=query.wanted()
         )
-        page = {"data": [job_summary(job) for job in jobs]}
-        return jsonify(page | {"next_cursor": cursor} if cursor else page)
+        return json_answer(JobsPage(data=[job_summary(job) for job in jobs], next_cursor=cursor))
 
     @blueprint.get("/<job_id>", responses=_SHOWN)
     def show(path: JobPath) -> Response:
@@ -103,8 +109,7 @@ def accepted(view: JobView) -> Response:
 
 
 def _answer(view: JobView, status: int) -> Response:
-    response = jsonify(job_resource(view))
-    response.status_code = status
+    response = json_answer(job_resource(view), status)
     if not view.job.terminal:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response

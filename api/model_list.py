@@ -1,10 +1,10 @@
 """`/v1/models`: what a job may name as its model."""
 
-from flask import Response, jsonify
+from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
 from api.errors import PROBLEM_RESPONSES
-from api.resources import ModelsResource, model_resource
+from api.resources import ModelsResource, json_answer, model_resource
 from core.catalog import known_models
 from core.config import Settings
 from core.job_store import JobStore
@@ -32,6 +32,6 @@ def models_blueprint(store: JobStore, settings: Settings) -> APIBlueprint:
             )
             for model in known_models(settings.model_files).values()
         ]
-        return jsonify({"data": models})
+        return json_answer(ModelsResource(data=models))
 
     return blueprint

@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Response, jsonify
+from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
 from api.auth import current_caller, require
@@ -10,7 +10,7 @@ from api.errors import PROBLEM_RESPONSES, RETRY_AFTER, problems
 from api.job_service import JobService
 from api.job_views import JobView
 from api.problems import BeingRestored
-from api.resources import JobResource, job_resource
+from api.resources import JobResource, job_resource, json_answer
 from api.schemas import JobPath, PriorityBody
 from core.errors import JobConflict
 from core.job_folder import JobFolder
@@ -73,7 +73,7 @@ def priority_blueprint(priorities: Priorities, jobs: JobService) -> APIBlueprint
         jobs.shown(path.job_id, caller)
         require(Scope.ADMIN)
         view = priorities.set(path.job_id, body.priority, caller)
-        response = jsonify(job_resource(view))
+        response = json_answer(job_resource(view))
         if not view.job.terminal:
             response.headers["Retry-After"] = str(RETRY_AFTER)
         return response

@@ -1,10 +1,10 @@
 """What the API answers with: the shapes, and how they are made from our own types."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from flask import url_for
+from flask import Response, url_for
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.job_service import CANCELLABLE
@@ -39,14 +39,22 @@ class ProgressResource(_Answer):
     shards_running: int
 
 
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
+# Left out of the answer where there is no such address.
+_Address = Annotated[str | None, Field(exclude_if=_is_absent)]
+
+
 class LinksResource(_Answer):
     """Where to go on. Files are there when the job has ended, `cancel` while it is possible."""
 
     self: str
-    results: str | None = None
-    failed_images: str | None = None
-    image_list: str | None = None
-    cancel: str | None = None
+    results: _Address = None
+    failed_images: _Address = None
+    image_list: _Address = None
+    cancel: _Address = None
 
 
 class FileResource(_Answer):
@@ -131,7 +139,9 @@ class JobsPage(_Answer):
     """Some jobs, newest first."""
 
     data: list[JobSummary]
-    next_cursor: str | None = Field(None, description="Absent on the last page.")
+    next_cursor: str | None = Field(
+        None, description="Absent on the last page.", exclude_if=_is_absent
+    )
 
 
 class ModelResource(_Answer):
@@ -154,17 +164,16 @@ class ModelsResource(_Answer):
     data: list[ModelResource]
 
 
-def job_summary(job: Job) -> dict[str, Any]:
-    """A job of a list, as JSON values."""
-    links = _links(job, None)
-    return _json(JobSummary.model_validate({**msgspec.structs.asdict(job), "links": links}))
+def job_summary(job: Job) -> JobSummary:
+    """A job of a list."""
+    return JobSummary.model_validate({**msgspec.structs.asdict(job), "links": _links(job, None)})
 
 
-def job_resource(view: JobView) -> dict[str, Any]:
-    """The whole job, as JSON values."""
+def job_resource(view: JobView) -> JobResource:
+    """The whole job."""
     request = msgspec.structs.asdict(view.shown.request)
     seed = view.shown.request.sample_seed if view.shown.request.sample_n else None
-    resource = JobResource.model_validate(
+    return JobResource.model_validate(
         {
             **msgspec.structs.asdict(view.job),
             "links": _links(view.job, view.final),
@@ -172,12 +181,16 @@ def job_resource(view: JobView) -> dict[str, Any]:
             **{kind.value: _file(view.final, kind) for kind in FileKind},
         }
     )
-    return _json(resource)
 
 
-def model_resource(model: Model, *, default: bool, workers: int) -> dict[str, Any]:
+def model_resource(model: Model, *, default: bool, workers: int) -> ModelResource:
     fields = {**msgspec.structs.asdict(model), "default": default, "workers": workers}
-    return _json(ModelResource.model_validate(fields))
+    return ModelResource.model_validate(fields)
+
+
+def json_answer(resource: BaseModel, status: int = 200) -> Response:
+    """An answer that shows this. Polls are most of what is asked for, so it is made in one go."""
+    return Response(resource.model_dump_json(), status, mimetype="application/json")
 
 
 def job_url(job_id: str) -> str:
@@ -197,11 +210,3 @@ def _links(job: Job, final: FinalRecord | None) -> dict[str, str]:
 def _file(final: FinalRecord | None, kind: FileKind) -> dict[str, Any] | None:
     file = final and final.file(kind)
     return {"bytes": file.bytes, "sha256": file.digest} if file else None
-
-
-def _json(resource: BaseModel) -> dict[str, Any]:
-    values = resource.model_dump(mode="json")
-    values_links = values.get("links")
-    if values_links is not None:
-        values["links"] = {name: url for name, url in values_links.items() if url is not None}
-    return values
