@@ -16,11 +16,11 @@ from api.idempotency import Once
 from api.job_limits import check_room
 from api.job_report import JobReport, report_on
 from api.job_views import JobView, Shown, ended_job, new_job, shown_job
-from api.problems import BeingRestored, JobGone, KeyOfDeletedJob
+from api.problems import BeingRestored, JobEnded, JobGone, KeyOfDeletedJob
 from api.source_check import check_source
 from core.config import Settings
 from core.containers.opening import within
-from core.errors import JobConflict, JobNotFound, Unavailable
+from core.errors import JobNotFound, Unavailable
 from core.job_folder import JobFolder
 from core.job_lists import ALL_JOBS, Wanted
 from core.job_store import JobStore
@@ -254,7 +254,7 @@ class JobService:
     # Cancelling.
 
     def cancel(self, job_id: str, caller: Caller) -> tuple[JobView, bool]:
-        """The job afterwards, and whether this call began its end. Raises JobConflict."""
+        """The job afterwards, and whether this call began its end. Raises JobEnded."""
         view, began = self.view(job_id, caller), False
         if view.job.status in CANCELLABLE:
             # First the storage, so that the wish outlives Redis.
@@ -271,5 +271,5 @@ class JobService:
         # It went on to its end while we were asking.
         self._folder.forget_cancelling(job_id)
         if view.job.status is JobStatus.MERGING:
-            raise JobConflict("The results file is being written; it is too late to cancel.")
-        raise JobConflict(f"The job is {view.job.status} and can no longer be cancelled.")
+            raise JobEnded("The results file is being written; it is too late to cancel.")
+        raise JobEnded(f"The job is {view.job.status} and can no longer be cancelled.")
