@@ -173,6 +173,14 @@ class NothingFailed(JobConflict):
     code = "nothing_failed"
 
 
+class UrlsExpired(JobConflict):
+    """The SAS of every URL of this job has expired, so none could be read again. Submit the images
+    that failed as a new job, with fresh URLs.
+    """
+
+    code = "urls_expired"
+
+
 class ListingCutShort(JobConflict):
     """The images of this job were never listed to the end, so nobody knows which it would have had.
     Submit the container again, with `previous_job` set to this job: what succeeded is taken over.

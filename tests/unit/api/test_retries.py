@@ -1,7 +1,8 @@
 """Trying failed images again, over HTTP: what is asked for, and when it is refused."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import ip_network
 from typing import Any
 from uuid import uuid4
@@ -269,6 +270,22 @@ def test_urls_have_no_container_to_give_anew(
     )
     child = retry(stricter.test_client(), parent).get_json()["id"]
     assert folder.read_job(child).request == folder.read_job(parent).request
+
+
+def test_urls_that_have_all_expired_are_not_tried_again(
+    client: FlaskClient, end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob, ends = "https://127.0.0.1/{}.jpg?sp=r&sig=CANARY&se={}", ("2999-01-01", "2999-01-03")
+    sent = {"images": [blob.format(day, day) for day in ends]}
+    parent = client.post("/v1/jobs", json=sent).get_json()["id"]
+    end(parent)
+    for day, answered in (("2999-01-02", (202, None)), ("2999-01-04", (409, "urls_expired"))):
+        monkeypatch.setattr(
+            "api.source_check.utc_now", partial(datetime.fromisoformat, day + "T00Z")
+        )
+        answer = retry(client, parent)
+        assert (answer.status_code, answer.get_json().get("code")) == answered
+        assert "CANARY" not in answer.text
 
 
 @pytest.fixture
