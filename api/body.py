@@ -94,12 +94,13 @@ def _decode(data: bytes) -> Any:
     try:
         # msgspec refuses what the standard library lets pass: NaN, lone surrogates, numbers
         # beyond range. The standard library can refuse duplicate keys, and msgspec cannot.
+        text = data.decode()  # first: msgspec counts from where the text of one value begins
         msgspec.json.decode(data)
-        return json.loads(data, object_pairs_hook=_object_of)
+        return json.loads(text, object_pairs_hook=_object_of)
     except RecursionError:
         raise UnreadableBody("The body is nested too deeply.") from None
     except UnicodeDecodeError as error:
-        raise UnreadableBody(f"The body is not UTF-8 (byte {error.start}).") from None
+        raise UnreadableBody(f"The body is not UTF-8 (at offset {error.start}).") from None
     except msgspec.DecodeError as error:
         raise UnreadableBody(f"The body is not valid JSON: {error}.") from None
 

@@ -10,12 +10,12 @@ from api.auth import current_caller
 from api.errors import PROBLEM_RESPONSES, RETRY_AFTER, problems
 from api.job_service import CANCELLABLE, JobService
 from api.job_views import JobView
+from api.problems import JobEnded, NoContainer
 from api.resources import JobResource, job_resource, json_answer
 from api.schemas import ContainerUrlBody, JobPath
 from api.source_check import check_same_container
 from core.config import Settings
 from core.containers.opening import check_container, within
-from core.errors import JobConflict
 from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.jobs import AcceptedJob
@@ -48,7 +48,7 @@ class ContainerUrls:
         # First the storage, where workers look before they pause the job.
         number = self._folder.add_container_url(job_id, url)
         if not self._store.renew_container(self._renewed(job_id, url, number)):
-            raise JobConflict("The job is ending; it needs no fresh URL any more.")
+            raise JobEnded("The job is ending; it needs no fresh URL any more.")
         logger.info("job %s has a fresh URL of its container", job_id)
         return self._jobs.view(job_id, caller)
 
@@ -56,9 +56,9 @@ class ContainerUrls:
         view = self._jobs.view(job_id, caller)
         before = view.shown.request.container_url
         if view.job.status not in CANCELLABLE:
-            raise JobConflict(f"The job is {view.job.status}; it needs no fresh URL any more.")
+            raise JobEnded(f"The job is {view.job.status}; it needs no fresh URL any more.")
         if before is None:
-            raise JobConflict(
+            raise NoContainer(
                 "The images of this job are URLs of their own, so there is no container to give a "
                 "fresh URL of. Cancel the job, and submit the images that are left with new URLs."
             )

@@ -8,11 +8,10 @@ from flask_openapi3 import APIBlueprint, Tag
 from api.auth import current_caller
 from api.errors import PROBLEM_RESPONSES, problems
 from api.job_service import JobService
-from api.problems import JobGone
+from api.problems import JobGone, JobNotEnded, RetryStillRuns
 from api.schemas import JobPath
 from core.containers.opening import within
-from core.deletion import delete_job, has_live_child
-from core.errors import JobConflict
+from core.deletion import delete_job, live_child
 from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.jobs import utc_now
@@ -47,13 +46,14 @@ class Deletion:
         except JobGone:
             return
         if not view.job.terminal:
-            raise JobConflict(
+            raise JobNotEnded(
                 f"The job is {view.job.status}. Cancel it first, and delete it once it has ended."
             )
-        if has_live_child(self._folder, job_id):
-            raise JobConflict(
-                "A job that tries its failed images again has not ended, and needs this one's "
-                "image list. Delete this job after that one's end, or cancel that one first."
+        child = live_child(self._folder, job_id)
+        if child:
+            raise RetryStillRuns(
+                f"The job {child} tries this one's failed images again, and needs its image list. "
+                "Delete this job after the end of that one, or cancel that one first."
             )
         try:
             job, final = self._folder.read_shown(job_id), self._folder.read_final(job_id)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from api.job_views import JobView, Shown
-from api.problems import JobGone, ListingCutShort, NothingFailed
+from api.problems import JobGone, JobNotEnded, ListCutShort, ListingCutShort, NothingFailed
 from core.containers.same import is_same_container
-from core.errors import InvalidRequest, JobConflict, JobNotFound
+from core.errors import InvalidRequest, JobNotFound
 from core.jobs import JobRequest
 
 _POINTER = "/previous_job"
@@ -41,7 +41,7 @@ def check_previous(request: JobRequest, view: Callable[[str], JobView]) -> None:
 
 def _check_alike(request: JobRequest, shown: Shown) -> None:
     previous = shown.request
-    if shown.images is not None or previous.images_url is not None:
+    if _is_of_list(shown):
         raise _refused("That job's images were named one by one, without the ETags to compare.")
     if not is_same_container(previous.container_url or "", request.container_url or ""):
         raise _refused(f"That job was about another container: {previous.container_url}.")
@@ -54,6 +54,11 @@ def _check_alike(request: JobRequest, shown: Shown) -> None:
         )
 
 
+def _is_of_list(shown: Shown) -> bool:
+    """Whether the job's images were named one by one."""
+    return shown.images is not None or shown.request.images_url is not None
+
+
 def _refused(text: str) -> InvalidRequest:
     return InvalidRequest(text, pointer=_POINTER, code="previous_job_unusable")
 
@@ -62,9 +67,9 @@ def check_retriable(view: JobView) -> None:
     """Whether failed images of this job can be tried again. Raises JobConflict."""
     job = view.job
     if not job.terminal:
-        raise JobConflict(f"The job is {job.status}. Wait until it has ended, or cancel it first.")
+        raise JobNotEnded(f"The job is {job.status}. Wait until it has ended, or cancel it first.")
     progress = view.final.progress if view.final else job.progress
     if not progress.listing_over:
-        raise ListingCutShort()
+        raise ListCutShort() if _is_of_list(view.shown) else ListingCutShort()
     if not progress.images_failed and progress.images_done == progress.images:
         raise NothingFailed()

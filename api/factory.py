@@ -26,6 +26,7 @@ from api.metrics import count_requests, metrics_blueprint
 from api.model_list import models_blueprint
 from api.pages import pages_blueprint
 from api.priority import Priorities, priority_blueprint
+from api.queries import refuse_repeated
 from api.result_files import ResultFiles
 from api.results import results_blueprint
 from api.retries import Retries, retries_blueprint
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> Flask:
     limits = Limits(settings)
     keys = Keys(open_key_ring(settings, impatient=True), limits)
     protect(app, keys, limits)
+    refuse_repeated(app)
     app.register_api(jobs_blueprint(service, settings))
     app.register_api(results_blueprint(files))
     app.register_api(links_blueprint(links))

@@ -98,7 +98,7 @@ def report_on(
         seconds=seconds,
         results_bytes=_results_bytes(seen),
         warnings=[
-            *_about_look(seen),
+            *_about_look(seen, request.prefix),
             *_about_sas(request, expires, seconds, utc_now()),
             *_about_workers(request.model, speed),
         ],
@@ -127,12 +127,21 @@ def _results_bytes(seen: FirstLook) -> int | None:
     return round(seen.images * (BYTES_AN_IMAGE + letters / max(1, len(seen.first))))
 
 
-def _about_look(seen: FirstLook) -> list[JobWarning]:
+def _about_look(seen: FirstLook, prefix: str) -> list[JobWarning]:
     warnings = [JobWarning(code, detail) for code, detail in seen.troubles]
     if seen.images == 0 and seen.all_seen:
         text = "No image was found; check the prefix and the container, and what was skipped."
         warnings.append(JobWarning("no_images", text))
+        warnings += _about_slash(prefix)
     return warnings
+
+
+def _about_slash(prefix: str) -> list[JobWarning]:
+    """Of a prefix that found nothing."""
+    if not prefix.startswith("/"):
+        return []
+    text = f"Names have no slash at their front; try the prefix {prefix.lstrip('/')!r}."
+    return [JobWarning("prefix_begins_with_slash", text)]
 
 
 def _about_sas(

@@ -16,17 +16,17 @@ from api.idempotency import Once
 from api.job_limits import check_room
 from api.job_report import JobReport, report_on
 from api.job_views import JobView, Shown, ended_job, new_job, shown_job
-from api.problems import BeingRestored, JobGone, KeyOfDeletedJob
+from api.problems import BeingRestored, JobEnded, JobGone, KeyOfDeletedJob
 from api.source_check import check_source
 from core.config import Settings
 from core.containers.opening import within
-from core.errors import JobConflict, JobNotFound, Unavailable
+from core.errors import JobNotFound, Unavailable
 from core.job_folder import JobFolder
 from core.job_lists import ALL_JOBS, Wanted
 from core.job_store import JobStore
 from core.jobs import AcceptedJob, FinalRecord, Job, JobRequest, JobStatus, new_job_id, utc_now
 from core.keys import Caller, Scope
-from core.logs import bind
+from core.logs import about
 from core.salt import open_salt
 from core.webhooks import check_webhook
 
@@ -99,8 +99,8 @@ class JobService:
         standing = self._folder.accept(job)
         if standing is not job:
             return self._replayed(standing, caller, once)
-        bind(job_id=job.id)  # for this and what else the request logs
-        logger.info("accepted job %s for %s", job.id, job.request.model)
+        with about(job_id=job.id):
+            logger.info("accepted job %s for %s", job.id, job.request.model)
         return JobView(self._make_known(job), shown_job(job))
 
     def report(self, request: JobRequest, caller: Caller) -> JobReport:
@@ -256,7 +256,7 @@ class JobService:
     # Cancelling.
 
     def cancel(self, job_id: str, caller: Caller) -> tuple[JobView, bool]:
-        """The job afterwards, and whether this call began its end. Raises JobConflict."""
+        """The job afterwards, and whether this call began its end. Raises JobEnded."""
         view, began = self.view(job_id, caller), False
         if view.job.status in CANCELLABLE:
             # First the storage, so that the wish outlives Redis.
@@ -273,5 +273,5 @@ class JobService:
         # It went on to its end while we were asking.
         self._folder.forget_cancelling(job_id)
         if view.job.status is JobStatus.MERGING:
-            raise JobConflict("The results file is being written; it is too late to cancel.")
-        raise JobConflict(f"The job is {view.job.status} and can no longer be cancelled.")
+            raise JobEnded("The results file is being written; it is too late to cancel.")
+        raise JobEnded(f"The job is {view.job.status} and can no longer be cancelled.")

@@ -22,6 +22,7 @@ from api.resources import (
 )
 from api.schemas import JobBody, JobPath
 from core.config import Settings
+from core.logs import bind
 
 _TAG = Tag(name="jobs", description="One container in, one results file out.")
 
@@ -101,6 +102,7 @@ def _add_reading(blueprint: APIBlueprint, service: JobService) -> None:
 
 def accepted(view: JobView) -> Response:
     """The answer to a submission: to the first, and to each that repeats it."""
+    bind(job_id=view.job.id)  # the log names it until the request is over
     response = _answer(view, 202)
     response.headers["Location"] = job_url(view.job.id)
     if view.replayed:

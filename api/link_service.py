@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from api.job_service import JobService
-from api.problems import LinkExpired, LinkUnknown, TooManyLinks
-from core.errors import JobConflict, JobNotFound
+from api.problems import JobExpired, LinkExpired, LinkUnknown, TooManyLinks
+from core.errors import JobNotFound
 from core.jobs import utc_now
 from core.keys import Caller, Scope
 from core.links import LINK_DAYS, Gives, Link, Links, new_link_id
@@ -47,12 +47,12 @@ class LinkService:
 
         With a `link_id` (16 hex digits) it is made once, and given again as it stands whenever it
         is asked for. `names`: the last part of a file's URL, where it is not to be `results.json`
-        and the like. Raises JobNotFound, JobGone, JobConflict or TooManyLinks.
+        and the like. Raises JobNotFound, JobGone, JobExpired or TooManyLinks.
         """
         now = utc_now()
         expires = min(now + timedelta(days=days), self._service.shown(job_id, caller).expires_at)
         if expires <= now:
-            raise JobConflict("The job has expired, and is deleted soon; it gets no more links.")
+            raise JobExpired("The job has expired, and is deleted soon; it gets no more links.")
         if not link_id:
             self._make_room(job_id, now)
         made = Link(

@@ -9,10 +9,9 @@ from api.auth import current_caller, require
 from api.errors import PROBLEM_RESPONSES, RETRY_AFTER, problems
 from api.job_service import JobService
 from api.job_views import JobView
-from api.problems import BeingRestored
+from api.problems import BeingRestored, JobEnded
 from api.resources import JobResource, job_resource, json_answer
 from api.schemas import JobPath, PriorityBody
-from core.errors import JobConflict
 from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.jobs import TERMINAL, JobStatus
@@ -49,7 +48,7 @@ class Priorities:
 
 def _refuse_ended(status: JobStatus) -> None:
     if status in TERMINAL:
-        raise JobConflict(f"The job is {status}; its order no longer matters.")
+        raise JobEnded(f"The job is {status}; its order no longer matters.")
 
 
 def priority_blueprint(priorities: Priorities, jobs: JobService) -> APIBlueprint:

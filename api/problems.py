@@ -137,10 +137,48 @@ class TooManyQueuedImages(LimitReached):
     code = "too_many_queued_images"
 
 
+class JobNotEnded(JobConflict):
+    """The job has not ended; wait for its end, or cancel it first."""
+
+    code = "job_not_ended"
+
+
+class JobEnded(JobConflict):
+    """The job has ended, or is about to: nothing about it can be changed any more."""
+
+    code = "job_ended"
+
+
+class RetryStillRuns(JobConflict):
+    """A job that tries this one's failed images again has not ended, and needs its image list."""
+
+    code = "retry_still_runs"
+
+
+class NoContainer(JobConflict):
+    """The images of this job are URLs of their own; it has no container."""
+
+    code = "no_container"
+
+
+class JobExpired(JobConflict):
+    """The job has expired, and is deleted soon."""
+
+    code = "job_expired"
+
+
 class NothingFailed(JobConflict):
     """Every image of this job succeeded; there is nothing to try again."""
 
     code = "nothing_failed"
+
+
+class UrlsExpired(JobConflict):
+    """The SAS of every URL of this job has expired, so none could be read again. Submit the images
+    that failed as a new job, with fresh URLs.
+    """
+
+    code = "urls_expired"
 
 
 class ListingCutShort(JobConflict):
@@ -149,6 +187,12 @@ class ListingCutShort(JobConflict):
     """
 
     code = "listing_not_over"
+
+
+class ListCutShort(ListingCutShort):
+    """The list of this job's images was never read to the end, so nobody knows which it would have
+    had. Submit the list again, as a new job.
+    """
 
 
 class JobGone(MegaBatchError):

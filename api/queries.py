@@ -1,16 +1,24 @@
 """What the parameters of a URL may hold."""
 
+import inspect
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
+from flask import Flask, request
 from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from api.problems import FieldError, InvalidFields
 from api.schemas import MAX_JOB_NAME, Strict
 from core.job_lists import Wanted
 from core.jobs import JobStatus
 
 _MAX_PAGE = 200
+# Of a name that the URL made up.
+_SHOWN_LETTERS = 64
+# An offset from UTC whose `+` came as a space, which is what it means in a query.
+_LOST_PLUS = re.compile(r"\d:\d\d.* \d\d(:?\d\d)?\Z", re.ASCII)
 
 
 def _flag(value: Any) -> Any:
@@ -21,7 +29,8 @@ def _moment(value: str) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise PydanticCustomError("moment", "no time") from None
+        kind = "moment_lost_plus" if _LOST_PLUS.search(value) else "moment"
+        raise PydanticCustomError(kind, "no time") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -91,3 +100,24 @@ class JobsQuery(Strict):
             created_after=self.created_after,
             created_before=self.created_before,
         )
+
+
+def refuse_repeated(app: Flask) -> None:
+    """Have the app refuse a parameter that is given twice: which of the two is meant is a guess."""
+
+    def check() -> None:
+        repeated = [name for name, values in request.args.lists() if len(values) > 1]
+        if repeated and _takes_parameters(app, request.endpoint):
+            names = [name[:_SHOWN_LETTERS] for name in repeated]
+            raise InvalidFields(tuple(_once(name) for name in names))
+
+    app.before_request(check)
+
+
+def _takes_parameters(app: Flask, endpoint: str | None) -> bool:
+    view = app.view_functions.get(endpoint or "")
+    return view is not None and "query" in get_type_hints(inspect.unwrap(view))
+
+
+def _once(name: str) -> FieldError:
+    return FieldError(f"{name} is given more than once; give it once.", parameter=name)

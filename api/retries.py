@@ -16,7 +16,7 @@ from api.jobs import accepted
 from api.problems import JobGone
 from api.resources import JobResource
 from api.schemas import JobPath, RetryBody
-from api.source_check import check_same_container
+from api.source_check import check_same_container, check_urls_last
 from core.errors import InvalidRequest
 from core.job_folder import JobFolder
 from core.jobs import JobRequest
@@ -57,6 +57,7 @@ class Retries:
         except FileNotFoundError as error:
             raise JobGone() from error  # in this moment
         _check_container(view.shown.request.container_url, body.container_url)
+        check_urls_last(parent.request)
         request = _overridden(parent.request, body)
         # Also where an admin asks: whoever sees the parent sees what became of it.
         return Asked(request, parent.caller, parent=job_id)

@@ -31,6 +31,15 @@ MAX_JOB_NAME = 92
 _SHOWN_NAMES = 3
 _SHOWN_LETTERS = 40
 
+#: Names of the API of 2019, and what they are called now.
+_OF_2019 = {
+    "input_container_sas": "container_url",
+    "images_requested_json_sas": "images_url",
+    "image_path_prefix": "prefix",
+    "model_version": "model",
+    "request_name": "name",
+}
+
 _Url = Annotated[str, Field(min_length=1, max_length=4096)]
 _Prefix = Annotated[str, Field(max_length=1024)]
 _Key = Annotated[str, Field(min_length=1, max_length=64)]
@@ -80,6 +89,9 @@ class Strict(BaseModel):
 
 def _about_unknown(name: str, known: list[str]) -> str:
     short = name[:_SHOWN_LETTERS]
+    now = _OF_2019.get(name)
+    if now in known:
+        return f"{short!r} is what the API of 2019 knew; here it is called {now!r}."
     near = difflib.get_close_matches(short, known, n=1)
     if near:
         return f"{short!r} is not known; did you mean {near[0]!r}?"
@@ -140,7 +152,9 @@ class JobBody(Strict):
     sample_seed: int | None = Field(
         None, ge=0, lt=2**53, description="Makes the same sample again; chosen where absent."
     )
-    model: str | None = Field(None, max_length=64, description="A name of `GET /v1/models`.")
+    model: str | None = Field(
+        None, min_length=1, max_length=64, description="A name of `GET /v1/models`."
+    )
     detection_threshold: float | None = Field(
         None, ge=0, lt=1, description="Detections must score above it; the model's where absent."
     )

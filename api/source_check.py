@@ -1,13 +1,16 @@
 """What is checked of a job's images before it is accepted: cheap, and bounded in time."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from api.problems import UrlsExpired
 from core.config import Settings
 from core.containers.guard import Guard, Origin, locate
 from core.containers.opening import check_container, within
 from core.containers.same import is_same_container
+from core.containers.sas import check_read_sas, parse_sas
 from core.errors import ContainerError, InvalidRequest, UrlNotAllowed
-from core.jobs import JobRequest
+from core.jobs import JobRequest, utc_now
 
 # The whole answer is promised within 3 s, and there is a little more to do than this.
 _SECONDS = 2.5
@@ -38,6 +41,20 @@ def check_same_container(before: str, url: str) -> None:
         )
 
 
+def check_urls_last(request: JobRequest) -> None:
+    """Raises UrlsExpired where no image of a list of URLs could be read any more."""
+    if request.images is None or request.container_url is not None:
+        return
+    now = utc_now()
+    if all(_has_expired(image.name, now) for image in request.images):
+        raise UrlsExpired()
+
+
+def _has_expired(url: str, now: datetime) -> bool:
+    sas = parse_sas(url)
+    return sas.signed and sas.expired(now)
+
+
 def _check(request: JobRequest, settings: Settings) -> None:
     guard = Guard(settings)
     if request.images_url is not None:
@@ -50,12 +67,13 @@ def _check(request: JobRequest, settings: Settings) -> None:
 
 
 def _check_urls(guard: Guard, urls: Sequence[tuple[str, str]]) -> None:
-    """Raises the guard's refusals of these URLs; each comes with the pointer of its field."""
+    """Raises what is wrong with one of these URLs, or its SAS, with the pointer of its field."""
     first: dict[Origin, str] = {}
-    pointer = ""
+    pointer, now = "", utc_now()
     try:
         for pointer, url in urls:
             first.setdefault(locate(url).origin, pointer)
+            check_read_sas(url, now)
         for origin in list(first)[:_MOST_HOSTS]:
             pointer = first[origin]
             guard.address_of(origin)

@@ -16,6 +16,7 @@ _TEXTS = {
     "missing": "is missing",
     "bool_type": "must be true or false",
     "moment": "must be a time, such as 2026-05-01 or 2026-05-01T12:00:00Z",
+    "moment_lost_plus": "must be a time: write its + as %2B, or give UTC, as 2026-05-01T12:00:00Z",
     "statuses": "must name statuses, separated by commas: {known}",
     "string_type": "must be text",
     "int_type": "must be a whole number",
@@ -38,6 +39,12 @@ _TEXTS = {
     "string_pattern_mismatch": "may hold letters, digits, '_', '-', '.' and spaces only",
 }
 
+# Of fields that need other words than others of their kind.
+_TEXTS_OF_FIELDS = {
+    ("images", "too_long"): "may have {max_length} entries at most; put a longer list in a file, "
+    "and give its URL as images_url",
+}
+
 
 def refuse_fields(error: ValidationError) -> NoReturn:
     """Raises InvalidFields."""
@@ -52,10 +59,23 @@ def _field_error(item: Any, model: str) -> FieldError:
         path, detail = [*path, context["name"][:_MOST_LETTERS]], item["msg"]
     else:
         text = _TEXTS.get(item["type"], "cannot be used as it was given")
-        detail = f"{path[-1]} {text.format(**context)}."
+        text = _TEXTS_OF_FIELDS.get((path[-1], item["type"]), text)
+        detail = f"{_subject(item['loc'])} {text.format(**context)}."
     if model.endswith("Query"):
         return FieldError(detail, parameter=path[-1])
     return FieldError(detail, pointer="".join("/" + _escaped(part) for part in path))
+
+
+def _subject(location: tuple[str | int, ...]) -> str:
+    """What a sentence about this place begins with: a bare index or key says nothing."""
+    match location:
+        case (*_, field, _, "[key]"):
+            return f"A key of {field}"
+        case (*_, field, int()):
+            return f"An entry of {field}"
+        case (*_, "metadata", str(key)):
+            return f"{key[:_MOST_LETTERS]!r} of metadata"
+    return str(location[-1])
 
 
 def _escaped(part: str) -> str:

@@ -25,6 +25,8 @@ from cli.summary import WAITING, summary
 from cli.terminal import new_table, output, print_table, printable, say
 from core.jobs import FileKind, Job, JobStatus
 
+_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"])
+
 
 @click.command()
 @job_argument
@@ -65,20 +67,17 @@ def _watched(client: Client, job_id: str) -> ServedJob:
     help="Only jobs that stand so. Can be given several times.",
 )
 @click.option("--name", default="", help="Only jobs whose name holds this, in any case.")
-@click.option(
-    "--since",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]),
-    help="Only jobs submitted at this time or later, in UTC.",
-)
+@click.option("--since", type=_MOMENT, help="Only jobs submitted at this time or later, in UTC.")
+@click.option("--until", type=_MOMENT, help="Only jobs submitted before this time, in UTC.")
 @json_option
 @service_option
 def list_jobs(limit: int, as_json: bool, service: str, **wanted: Any) -> None:
     """List jobs, newest first."""
-    since: datetime | None = wanted["since"]
     filters = {
         "status": ",".join(wanted["statuses"]),
         "name": wanted["name"],
-        "created_after": since.isoformat() if since else "",
+        "created_after": _written(wanted["since"]),
+        "created_before": _written(wanted["until"]),
     }
     with connected(service) as client:
         jobs = list(islice(client.jobs(**filters), limit))
@@ -93,6 +92,10 @@ def list_jobs(limit: int, as_json: bool, service: str, **wanted: Any) -> None:
     for job in jobs:
         table.add_row(*(printable(cell) for cell in _cells(job)))
     print_table(table)
+
+
+def _written(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
 
 
 def _cells(job: Job) -> Iterator[str]:

@@ -14,6 +14,7 @@ from cli import exit_codes
 from cli.client import Client, ServedJob
 from cli.container_source import container_url, is_folder, url_file_option
 from cli.ending import wait_for
+from cli.metadata_source import metadata_option
 from cli.report import report_lines
 from cli.service import (
     advised,
@@ -30,17 +31,6 @@ from core.errors import InvalidRequest, UrlNotAllowed
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _KEY = re.compile(r"[!#-~]{1,128}", re.ASCII)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-
-
-def _metadata(
-    _context: click.Context, _parameter: click.Parameter, pairs: tuple[str, ...]
-) -> dict[str, str]:
-    """Reads KEY=VALUE options."""
-    split = [pair.partition("=") for pair in pairs]
-    for key, sign, _value in split:
-        if not (key and sign):
-            raise click.BadParameter("write KEY=VALUE, such as site=north")
-    return {key: value for key, _sign, value in split}
 
 
 def _key(_context: click.Context, _parameter: click.Parameter, key: str | None) -> str | None:
@@ -115,13 +105,7 @@ _PROCESSING = (
         help="Add this to each image of the results.",
     ),
     click.option("--name", help="A name for the job."),
-    click.option(
-        "--metadata",
-        metavar="KEY=VALUE",
-        multiple=True,
-        callback=_metadata,
-        help="Given back with the job as it is. Can be given several times.",
-    ),
+    metadata_option("Given back with the job as it is. Can be given several times."),
 )
 
 

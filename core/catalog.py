@@ -1,6 +1,7 @@
 """The known models: names, categories, thresholds, where their files come from. Data only."""
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -165,8 +166,10 @@ def find_model(name: str, files: Sequence[Path] = ()) -> Model:
     try:
         return models[name]
     except KeyError:
+        near = get_close_matches(name.lower(), models, n=1)
+        asked = f"; did you mean {near[0]!r}?" if near else "."
         raise InvalidRequest(
-            f"There is no model {name!r}. Known models: {', '.join(models)}.",
+            f"There is no model {name!r}{asked} Known models: {', '.join(models)}.",
             pointer="/model",
             code="unknown_model",
         ) from None

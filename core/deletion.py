@@ -27,6 +27,6 @@ def bury(folder: JobFolder, store: JobStore, sweep: Sweep) -> None:
     store.remove(sweep.job_id, sweep.tombstone.caller)
 
 
-def has_live_child(folder: JobFolder, job_id: str) -> bool:
-    """Whether a job that tries this one's images again has not ended: it needs this one's files."""
-    return any(folder.is_live(child) for child in folder.children(job_id))
+def live_child(folder: JobFolder, job_id: str) -> str | None:
+    """Id of a job that tries this one's images again, needs its files, and has not ended."""
+    return next((child for child in folder.children(job_id) if folder.is_live(child)), None)

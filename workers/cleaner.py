@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 
-from core.deletion import bury, delete_job, has_live_child
+from core.deletion import bury, delete_job, live_child
 from core.errors import Unavailable
 from core.jobs import utc_now
 from core.retention import Due, Sweep
@@ -111,7 +111,7 @@ class Cleaner:
     def _delete(self, job_id: str) -> bool:
         """Delete a job whose time is over. False when it is still needed."""
         folder, store = self._context.folder, self._context.store
-        if has_live_child(folder, job_id):
+        if live_child(folder, job_id):
             return False
         try:
             job, final = folder.read_shown(job_id), folder.read_final(job_id)
@@ -124,7 +124,7 @@ class Cleaner:
     def _sweep(self, sweep: Sweep) -> None:
         folder = self._context.folder
         bury(folder, self._context.store, sweep)
-        if has_live_child(folder, sweep.job_id):
+        if live_child(folder, sweep.job_id):
             return  # one that came while the deletion began
         self._step_by_step(folder.sweep_job(sweep.job_id))
         folder.retention.end_sweep(sweep)

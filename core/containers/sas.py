@@ -16,6 +16,7 @@ _HOW = (
     "access tokens; or `az storage container generate-sas --permissions rl --name CONTAINER "
     "--expiry DATE`)"
 )
+_HOW_TO_READ = "sign the URL anew, with Read, for longer than the job may take"
 
 
 class Sas(msgspec.Struct, frozen=True):
@@ -87,6 +88,22 @@ def check_sas(url: str, now: datetime) -> None:
         raise _error("sas_not_yet_valid", f"This SAS is valid only from {_utc(sas.starts)} on")
 
 
+def check_read_sas(url: str, now: datetime) -> None:
+    """Raises ContainerError when this URL's SAS says that it cannot read a blob, or not now.
+
+    What it leaves open, as one with a stored access policy does, is left to the storage.
+    """
+    sas = parse_sas(url)
+    if not sas.signed:
+        return
+    if sas.rights and "r" not in sas.rights:
+        raise _read_error("sas_no_read", "This SAS lacks the permission Read")
+    if sas.expired(now):
+        raise _read_error("sas_expired", f"This SAS expired on {_utc(sas.expires)}")
+    if sas.too_early(now):
+        raise _read_error("sas_not_yet_valid", f"This SAS is valid only from {_utc(sas.starts)} on")
+
+
 def _check_scope(sas: Sas) -> None:
     if sas.resource and sas.resource != "c":
         raise _error("sas_not_for_container", "This SAS is for a single blob or directory")
@@ -120,6 +137,10 @@ def no_list_error() -> ContainerError:
 
 def _error(code: str, fault: str) -> ContainerError:
     return ContainerError(f"{fault}: {_HOW}.", pointer="/container_url", code=code)
+
+
+def _read_error(code: str, fault: str) -> ContainerError:
+    return ContainerError(f"{fault}: {_HOW_TO_READ}.", code=code)
 
 
 def _utc(time: datetime | None) -> str:

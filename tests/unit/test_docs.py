@@ -13,11 +13,13 @@ import click
 import msgspec
 import pytest
 
+from api import problems
 from cli.demo_findings import EXPECTED
 from cli.main import megabatch
 from core.catalog import MODELS, Model
 from core.config import VARIABLES, Settings
 from core.containers.listing import IMAGE_SUFFIXES, MAX_IMAGE_BYTES
+from core.errors import JobConflict, ResultsNotReady
 from core.jobs import JobStatus
 from core.lua_scripts import LEASE_MS, MAX_ERRORS, MAX_LOSSES
 from core.results.format import (
@@ -264,6 +266,14 @@ def test_format_of_results() -> None:
     assert told("Results")["decimals"] == (
         f"{CONF_DECIMALS} of `conf`, {COORDINATE_DECIMALS} of `bbox`"
     )
+
+
+def test_page_of_the_api_has_the_code_of_every_conflict() -> None:
+    table = rows((ROOT / "docs/api.md").read_text(), "Errors")
+    told = [name for row in table for name in re.findall(r"`(\w+)`", row[0])]
+    kinds = [one for one in vars(problems).values() if isinstance(one, type)]
+    conflicts = [one for one in kinds if issubclass(one, JobConflict) and one is not JobConflict]
+    assert sorted(told) == sorted({one.code for one in (*conflicts, ResultsNotReady)})
 
 
 def test_glossary_has_every_status() -> None:

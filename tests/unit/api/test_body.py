@@ -21,7 +21,7 @@ HOSTILE = {
     "duplicate keys inside": (b'{"metadata": {"a": "1", "\\u0061": "2"}}', "a key twice"),
     "a byte order mark": (b"\xef\xbb\xbf{}", "byte order mark"),
     "UTF-16": ('{"name": "x"}'.encode("utf-16"), "not"),
-    "Latin-1": (b'{"name": "caf\xe9"}', "not UTF-8"),
+    "Latin-1": (b'{"name": "caf\xe9"}', "not UTF-8 (at offset 13)"),
     "a lone high surrogate": (b'{"name": "\\ud800"}', "not valid JSON"),
     "a lone low surrogate": (b'{"name": "\\udc00"}', "not valid JSON"),
     "an encoded surrogate": (b'{"name": "\xed\xa0\x80"}', "not UTF-8"),

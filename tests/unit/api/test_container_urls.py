@@ -151,7 +151,8 @@ def test_job_whose_images_are_urls_has_no_container(
     url = azurite.blob_url(container, "a.jpg")
     job_id = submit(container_url=None, images=[url])
     answer = put(client, job_id, {"container_url": azurite.container_url(container)})
-    assert answer.status_code == 409 and "no container" in answer.get_json()["detail"]
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "no_container")
+    assert "no container" in answer.get_json()["detail"]
 
 
 def test_job_that_has_ended_or_is_ending_takes_none(
@@ -168,7 +169,8 @@ def test_job_that_has_ended_or_is_ending_takes_none(
     store.claim(ending, 0, "w")
     store.cancel(ending)
     for job_id in (ended, ending):
-        assert put(client, job_id, {"container_url": pictures}).status_code == 409
+        answer = put(client, job_id, {"container_url": pictures})
+        assert (answer.status_code, answer.get_json()["code"]) == (409, "job_ended")
         assert folder.count_container_urls(job_id) == 0
 
 
@@ -187,7 +189,8 @@ def test_job_that_ends_meanwhile_says_so(
         return add(folder, job_id, url)
 
     monkeypatch.setattr(JobFolder, "add_container_url", late)
-    assert put(client, job_id, {"container_url": pictures}).status_code == 409
+    answer = put(client, job_id, {"container_url": pictures})
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "job_ended")
 
 
 def test_unknown_job(client: FlaskClient, app: Flask, pictures: str) -> None:

@@ -91,6 +91,7 @@ def test_live_job_is_not_deleted(
     job_id = submit()
     answer = client.delete(f"/v1/jobs/{job_id}")
     assert answer.status_code == 409 and "Cancel it first" in answer.get_json()["detail"]
+    assert answer.get_json()["code"] == "job_not_ended"
     store.planned(job_id, 0, 1)
     assert client.delete(f"/v1/jobs/{job_id}").status_code == 409
     assert client.get(f"/v1/jobs/{job_id}").status_code == 200
@@ -104,7 +105,8 @@ def test_parent_with_a_live_child_is_not_deleted(
     folder.add_child(ended, child)
     folder.add_child(ended, "0" * 32)  # never accepted
     answer = client.delete(f"/v1/jobs/{ended}")
-    assert answer.status_code == 409 and "tries its failed images again" in answer.text
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "retry_still_runs")
+    assert f"The job {child} tries" in answer.get_json()["detail"]
     assert client.get(f"/v1/jobs/{ended}").status_code == 200
     end(child, b"{}")
     assert client.delete(f"/v1/jobs/{ended}").status_code == 204

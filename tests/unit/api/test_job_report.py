@@ -173,6 +173,18 @@ def test_no_image_is_worth_a_warning(report: Report, folder_of: Callable[..., st
     assert "no_images" in codes(found)
 
 
+def test_prefix_that_finds_nothing_for_its_slash_is_told_so(
+    report: Report, azurite: Azurite, container: str
+) -> None:
+    url = azurite.container_url(container, expires_in=timedelta(days=30))
+    found = report(container_url=url, prefix="/north")
+    assert codes(found)[:2] == ["no_images", "prefix_begins_with_slash"]
+    assert "try the prefix 'north'." in found["warnings"][1]["detail"]
+    assert "prefix_begins_with_slash" not in codes(report(container_url=url, prefix="south"))
+    azurite.upload(container, {"/north/0.jpg": jpeg()})
+    assert codes(report(container_url=url, prefix="/north")) == ["no_workers"]
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [

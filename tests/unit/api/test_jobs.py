@@ -272,7 +272,7 @@ def test_a_job_that_merges_cannot_be_cancelled(
     store.listed(job_id, shards=1, images=1, duplicates=0, skipped={})
     store.done(job_id, 0, Tally(1))
     answer = client.post(f"/v1/jobs/{job_id}/cancel")
-    assert (answer.status_code, answer.get_json(force=True)["code"]) == (409, "job_conflict")
+    assert (answer.status_code, answer.get_json(force=True)["code"]) == (409, "job_ended")
     assert not folder.is_cancelled(job_id)
 
 

@@ -211,7 +211,7 @@ def test_a_job_that_expired_gets_no_link(
     job_id = submit()
     later = utc_now() + timedelta(days=181)
     monkeypatch.setattr(link_service, "utc_now", lambda: later)
-    assert problem(client.post(f"/v1/jobs/{job_id}/links", json={})) == (409, "job_conflict")
+    assert problem(client.post(f"/v1/jobs/{job_id}/links", json={})) == (409, "job_expired")
 
 
 def test_links_of_a_deleted_job_are_gone(

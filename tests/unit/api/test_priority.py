@@ -71,7 +71,7 @@ def test_a_job_that_ended_has_no_order(
     put(client, job_id, 5)
     end(job_id, b"{}")
     answer = put(client, job_id, 7)
-    assert (answer.status_code, code(answer)) == (409, "job_conflict")
+    assert (answer.status_code, code(answer)) == (409, "job_ended")
     assert "completed" in answer.get_json(force=True)["detail"]
     assert client.get(f"/v1/jobs/{job_id}").get_json()["priority"] == 0
 

@@ -1,7 +1,8 @@
 """Trying failed images again, over HTTP: what is asked for, and when it is refused."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import ip_network
 from typing import Any
 from uuid import uuid4
@@ -142,7 +143,8 @@ def test_other_endpoints_need_their_body(client: FlaskClient) -> None:
 
 def test_job_that_has_not_ended_is_refused(client: FlaskClient, submit: Submit) -> None:
     answer = retry(client, submit())
-    assert answer.status_code == 409 and "cancel it first" in answer.get_json()["detail"]
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "job_not_ended")
+    assert "cancel it first" in answer.get_json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +164,24 @@ def test_job_without_anything_to_try_again_is_refused(
     end(job_id, progress)
     answer = retry(client, job_id)
     assert (answer.status_code, answer.get_json()["code"]) == (409, code)
+
+
+@pytest.mark.parametrize(
+    ("fields", "advice"),
+    [
+        ({}, "with `previous_job` set"),
+        ({"images": ["a.jpg", "b.jpg"]}, "Submit the list again"),
+        ({"images_url": "https://127.0.0.1/list.json"}, "Submit the list again"),
+    ],
+)
+def test_job_that_was_not_listed_to_the_end_is_told_what_can_be_done_instead(
+    client: FlaskClient, submit: Submit, end: End, fields: dict[str, Any], advice: str
+) -> None:
+    job_id = submit(**fields)
+    end(job_id, Progress(listing_over=False, images=3, images_done=2, images_failed=2))
+    problem = retry(client, job_id).get_json()
+    assert problem["code"] == "listing_not_over" and advice in problem["detail"]
+    assert ("previous_job" in problem["detail"]) == (not fields)
 
 
 def test_cancelled_job_with_images_that_were_not_reached_can_be_tried_again(
@@ -250,6 +270,22 @@ def test_urls_have_no_container_to_give_anew(
     )
     child = retry(stricter.test_client(), parent).get_json()["id"]
     assert folder.read_job(child).request == folder.read_job(parent).request
+
+
+def test_urls_that_have_all_expired_are_not_tried_again(
+    client: FlaskClient, end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob, ends = "https://127.0.0.1/{}.jpg?sp=r&sig=CANARY&se={}", ("2999-01-01", "2999-01-03")
+    sent = {"images": [blob.format(day, day) for day in ends]}
+    parent = client.post("/v1/jobs", json=sent).get_json()["id"]
+    end(parent)
+    for day, answered in (("2999-01-02", (202, None)), ("2999-01-04", (409, "urls_expired"))):
+        monkeypatch.setattr(
+            "api.source_check.utc_now", partial(datetime.fromisoformat, day + "T00Z")
+        )
+        answer = retry(client, parent)
+        assert (answer.status_code, answer.get_json().get("code")) == answered
+        assert "CANARY" not in answer.text
 
 
 @pytest.fixture

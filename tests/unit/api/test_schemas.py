@@ -15,7 +15,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"images_url": ["x"]}, "/images_url", "must be text"),
     ({"images": "a.jpg"}, "/images", "must be a list"),
     ({"images": []}, "/images", "leave it out"),
-    ({"images": ["a.jpg"] * 10_001}, "/images", "10000"),
+    ({"images": ["a.jpg"] * 10_001}, "/images", "images may have 10000 entries at most; put"),
+    ({"images": ["a.jpg"] * 10_001}, "/images", "give its URL as images_url."),
     ({"images": [1]}, "/images/0", "neither a name nor a pair"),
     ({"images": ["a", ["b", "c"]]}, "/images/1", "mixes"),
     ({"images": [["a", "b", "c"]]}, "/images/0", "neither"),
@@ -44,6 +45,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"model": "megadetector"}, "/model", "Known models: megadetector-v2"),
     ({"model": "x" * 65}, "/model", "64 letters"),
     ({"model": 3}, "/model", "must be text"),
+    ({"model": ""}, "/model", "model must not be empty."),
+    ({"model": "Demo"}, "/model", "There is no model 'Demo'; did you mean 'demo'? Known models: "),
+    ({"model": "megadetector-v33"}, "/model", "did you mean 'megadetector-v3'?"),
+    ({"model": "yolo"}, "/model", "There is no model 'yolo'. Known models: "),
     ({"detection_threshold": -0.1}, "/detection_threshold", "at least 0"),
     ({"detection_threshold": 1}, "/detection_threshold", "below 1"),
     ({"detection_threshold": "0.5"}, "/detection_threshold", "must be a number"),
@@ -56,18 +61,25 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"truncated_images": "pad"}, "/truncated_images", "'fail' or 'accept'"),
     ({"preprocessing": "2019"}, "/preprocessing", "'native' or 'legacy-2019'"),
     ({"include": "gps"}, "/include", "must be a list"),
-    ({"include": ["exif"]}, "/include/0", "'gps'"),
+    ({"include": ["exif"]}, "/include/0", "An entry of include must be 'gps'."),
+    ({"webhook": {"url": "https://a", "events": ["x"]}}, "/webhook/events/0", "An entry of events"),
+    ({"webhook": {"url": 1}}, "/webhook/url", "url must be text."),
     ({"include": ["gps"] * 9}, "/include", "8 entries"),
     ({"metadata": []}, "/metadata", "must be an object"),
-    ({"metadata": {"a": 1}}, "/metadata/a", "must be text"),
+    ({"metadata": {"a": 1}}, "/metadata/a", "'a' of metadata must be text."),
     ({"metadata": {"a/b~c": 1}}, "/metadata/a~1b~0c", "must be text"),
-    ({"metadata": {"": "x"}}, "/metadata/", "must not be empty"),
+    ({"metadata": {"": "x"}}, "/metadata/", "A key of metadata must not be empty."),
     ({"metadata": {"k" * 65: "x"}}, f"/metadata/{'k' * 64}", "64 letters"),
     ({"metadata": {"a": "x" * 513}}, "/metadata/a", "512 letters"),
     ({"metadata": {str(i): "" for i in range(17)}}, "/metadata", "16 pairs"),
     ({"contaner_url": "x"}, "/contaner_url", "did you mean 'container_url'?"),
     ({"threshold": 0.5}, "/threshold", "not known"),
     ({"zzz": 1}, "/zzz", "Known are: container_url"),
+    ({"request_name": "x"}, "/request_name", "here it is called 'name'."),
+    ({"image_path_prefix": "x"}, "/image_path_prefix", "here it is called 'prefix'."),
+    ({"input_container_sas": "x"}, "/input_container_sas", "here it is called 'container_url'."),
+    ({"images_requested_json_sas": "x"}, "/images_requested_json_sas", "called 'images_url'."),
+    ({"model_version": "3"}, "/model_version", "here it is called 'model'."),
     ({"z" * 1000: 1}, f"/{'z' * 64}", "not known"),
 ]
 
@@ -139,6 +151,9 @@ def test_a_job_says_where_its_images_are(client: FlaskClient, fields: dict[str, 
         ("limit=1.5", "limit", "whole number"),
         ("cursor=" + "x" * 101, "cursor", "100 letters"),
         ("limits=3", "limits", "did you mean 'limit'?"),
+        ("limit=3&limit=3", "limit", "limit is given more than once"),
+        ("x=1&x=2", "x", "x is given more than once"),
+        ("z" * 100 + "=1&" + "z" * 100 + "=1", "z" * 64, "more than once"),
     ],
 )
 def test_a_wrong_parameter_is_named(
@@ -149,3 +164,25 @@ def test_a_wrong_parameter_is_named(
     error = answer.get_json(force=True)["errors"][0]
     assert error["parameter"] == parameter
     assert words in error["detail"]
+
+
+@pytest.mark.parametrize("values", [("false", "true"), ("true", "true")])
+def test_of_two_values_of_a_parameter_none_counts(
+    client: FlaskClient, pictures: str, values: tuple[str, str]
+) -> None:
+    query = "&".join(f"validate_only={value}" for value in values)
+    answer = client.post(f"/v1/jobs?{query}", json={"container_url": pictures})
+    (error,) = answer.get_json(force=True)["errors"]
+    assert (answer.status_code, error["parameter"]) == (422, "validate_only")
+    assert client.get("/v1/jobs").get_json()["data"] == []
+
+
+def test_what_takes_no_parameters_passes_over_them(client: FlaskClient) -> None:
+    for path in ("/", "/v1/models", "/v2/camera-trap/detection-batch/"):
+        assert client.get(f"{path}?a=1&a=2").status_code == 200
+
+
+def test_a_retry_does_not_know_names_of_2019(client: FlaskClient) -> None:
+    path = f"/v1/jobs/{'0' * 32}/retry-failed"
+    (error,) = client.post(path, json={"model_version": "3"}).get_json(force=True)["errors"]
+    assert "Known are: container_url" in error["detail"]

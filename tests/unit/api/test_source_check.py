@@ -45,6 +45,25 @@ def test_a_url_that_may_not_be_read_is_refused(local: Settings, url: str, where:
     assert "CANARY" not in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [("sp=r&se=2020-01-01", "sas_expired"), ("sp=wl&se=2999-01-01", "sas_no_read")],
+)
+@pytest.mark.parametrize("where", ["images", "images_url"])
+def test_a_signed_url_that_cannot_be_read_is_refused(
+    local: Settings, query: str, code: str, where: str
+) -> None:
+    # Nothing listens there: nothing is asked.
+    url = f"http://127.0.0.1:1/account/c/b.jpg?{query}&sig=CANARY"
+    images = (RequestedImage(GOOD), RequestedImage(url))
+    fields = {"images": images} if where == "images" else {"images_url": url}
+    with pytest.raises(InvalidRequest) as refused:
+        check_source(job_request(**fields), local)
+    assert refused.value.code == code
+    assert refused.value.pointer == ("/images/1" if where == "images" else "/images_url")
+    assert "CANARY" not in refused.value.message
+
+
 def test_every_image_is_looked_at(local: Settings) -> None:
     images = (*(RequestedImage(f"{GOOD}{n}") for n in range(2000)), RequestedImage("x"))
     with pytest.raises(InvalidRequest) as refused:

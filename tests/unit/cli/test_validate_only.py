@@ -106,6 +106,11 @@ def test_a_key_that_is_none_sends_nothing(
         (["--name", "north"], "name=north"),
         (["--since", "2026-05-01"], "created_after=2026-05-01T00%3A00%3A00"),
         (["--since", "2026-05-01 12:30"], "created_after=2026-05-01T12%3A30%3A00"),
+        (["--until", "2026-05-01T12:30"], "created_before=2026-05-01T12%3A30%3A00"),
+        (
+            ["--since", "2026-05-01", "--until", "2026-06-01"],
+            "created_after=2026-05-01T00%3A00%3A00&created_before=2026-06-01T00%3A00%3A00",
+        ),
     ],
 )
 def test_jobs_are_filtered_by_the_service(

@@ -19,6 +19,14 @@ def test_unknown_model_names_the_known_ones() -> None:
     assert refused.value.pointer == "/model"
 
 
+@pytest.mark.parametrize(
+    ("asked", "near"), [("Mine", "mine"), ("MegaDetector_v3", "megadetector-v3")]
+)
+def test_unknown_model_may_be_a_misspelt_one(asked: str, near: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"no model '{asked}'; did you mean '{near}'"):
+        find_model(asked, [Path("/models/mine.pb")])
+
+
 def test_file_is_a_model_by_its_stem() -> None:
     path = Path("/models/mine.v2.pb")
     model = find_model("mine.v2", [path])

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.containers.sas import check_sas, parse_sas
+from core.containers.sas import check_read_sas, check_sas, parse_sas
 from core.errors import ContainerError
 
 NOW = datetime(2024, 7, 4, 12, tzinfo=UTC)
@@ -65,6 +65,35 @@ def test_a_sas_that_cannot_serve_is_told_what_to_do(query: str, code: str, words
     assert words in message
     assert "Read and List ticked" in message
     assert "CaNaRy" not in message
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "sp=w&se=2024-07-03", SIG, f"si=policy&sr=b&{SIG}", f"se=soon&{SIG}"),
+        f"sp=r&se=2024-07-05&sr=b&{SIG}",
+        f"sp=racwdl&st=2024-07-04T11:59:59Z&se=2024-07-04T12:00:01Z&sr=c&{SIG}",
+    ],
+)
+def test_a_sas_that_may_read_a_blob_passes(query: str) -> None:
+    check_read_sas(f"{URL}/a.jpg?{query}", NOW)
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "words"),
+    [
+        (f"sp=r&se=2024-07-04T12:00:00Z&{SIG}", "sas_expired", "expired on 2024-07-04 12:00 UTC"),
+        (f"si=policy&se=2024-07-03&{SIG}", "sas_expired", "expired"),
+        (f"sp=wl&se=2024-07-05&{SIG}", "sas_no_read", "permission Read:"),
+        (f"sp=r&st=2024-07-05&se=2024-07-06&{SIG}", "sas_not_yet_valid", "from 2024-07-05"),
+    ],
+)
+def test_a_sas_that_cannot_read_a_blob_is_told_so(query: str, code: str, words: str) -> None:
+    with pytest.raises(ContainerError) as caught:
+        check_read_sas(f"{URL}/a.jpg?{query}", NOW)
+    message = caught.value.message
+    assert caught.value.code == code and words in message
+    assert "sign the URL anew" in message and "CaNaRy" not in message
 
 
 def test_times_that_cannot_be_read_are_left_to_azure() -> None:
