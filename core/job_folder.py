@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 
 import msgspec
 
+from core.changed_images import ChangedImages
 from core.config import Settings
 from core.image_list import ImageListHeader, decode_header
 from core.job_record import decode_job, decode_shown, encode_job
@@ -37,6 +38,7 @@ class JobFolder:
     def __init__(self, storage: Storage, sealer: Sealer) -> None:
         self._storage = storage
         self._sealer = sealer
+        self.changed = ChangedImages(storage)
         self.retention = Retention(storage)
         self.webhooks = WebhookLog(storage)
 
@@ -231,6 +233,8 @@ class JobFolder:
 
     def sweep_job(self, job_id: str) -> Iterator[None]:
         """Delete every file of a job, some a turn."""
+        # The lists first: who can still read one finds all that was noted beside it.
+        yield from self._sweep(f"jobs/{job_id}/images/")
         yield from self._sweep(f"jobs/{job_id}/")
         self.retire(job_id)
 

@@ -3,7 +3,9 @@
 import multiprocessing
 import resource
 from pathlib import Path
+from uuid import uuid4
 
+import msgspec
 import pytest
 
 from core.config import Settings
@@ -12,6 +14,7 @@ from core.image_list import ListedImage, ListingPosition, encode_image_list
 from core.job_folder import JobFolder, Plan, open_job_folder
 from core.jobs import RequestedImage
 from core.secrets import Sealer, new_secret_key
+from tests.azurite_server import ACCOUNT, KEY, Azurite
 from tests.factories import accepted_job, final_record
 from tests.fixtures.redis_server import free_port
 
@@ -204,3 +207,23 @@ def test_long_results_come_in_pieces_and_whole(folder: JobFolder) -> None:
         writer.write(content)
     pieces = list(folder.results_pieces(path, 0, folder.results_size(path)))
     assert len(pieces) > 1 and b"".join(pieces) == content
+
+
+def test_image_lists_go_before_what_was_noted_beside_them(
+    settings: Settings, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Azure tells names in their order, in which the notes come first.
+    container = f"own-{uuid4().hex[:8]}"
+    azurite.create_container(container)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", KEY)
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", azurite.account_url)
+    monkeypatch.setattr("core.storage._PAGE", 2)
+    folder = open_job_folder(msgspec.structs.replace(settings, storage_url=f"az://{container}"))
+    for index in range(3):
+        folder.write_image_list(J, index, b"x")
+        folder.changed.note(J, index, ["a.jpg"])
+    for _ in folder.sweep_job(J):
+        if folder.count_image_lists(J):
+            assert len(folder.changed.notes(J)) == 3
+    assert folder.changed.notes(J) == {}
