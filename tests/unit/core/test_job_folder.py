@@ -2,6 +2,7 @@
 
 import multiprocessing
 import resource
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,13 +13,15 @@ from core.config import Settings
 from core.errors import ConfigError, JobFolderTrouble
 from core.image_list import ListedImage, ListingPosition, encode_image_list
 from core.job_folder import JobFolder, Plan, open_job_folder
-from core.jobs import RequestedImage
+from core.jobs import RequestedImage, utc_now
 from core.secrets import Sealer, new_secret_key
+from core.storage import Storage
 from tests.azurite_server import ACCOUNT, KEY, Azurite
 from tests.factories import accepted_job, final_record
 from tests.fixtures.redis_server import free_port
 
 J = "a" * 32
+EARLIER, LATER = (utc_now() + timedelta(hours=hours) for hours in (-1, 1))
 SECRET = "sv=2025&sig=CANARY"
 
 
@@ -227,3 +230,55 @@ def test_image_lists_go_before_what_was_noted_beside_them(
         if folder.count_image_lists(J):
             assert len(folder.changed.notes(J)) == 3
     assert folder.changed.notes(J) == {}
+
+
+def test_submission_that_goes_on_after_it_was_given_up_is_live(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Storage.create
+
+    def asleep(storage: Storage, path: str, data: bytes) -> bytes:
+        if path.endswith("job.json"):
+            assert folder.live_ids() == [J] and folder.abandon(J, LATER)
+        return create(storage, path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "create", asleep)
+        folder.accept(accepted_job(J))
+    assert folder.live_ids() == [J] and folder.is_live(J)
+
+
+def test_submission_that_goes_on_while_it_is_given_up_is_live(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder._storage.create(f"live/{J}", b"")
+    delete = Storage.delete
+
+    def late(storage: Storage, path: str) -> None:
+        folder.accept(accepted_job(J))
+        delete(storage, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "delete", late)
+        assert not folder.abandon(J, LATER)
+    assert folder.live_ids() == [J]
+
+
+def test_only_old_submissions_without_a_job_are_given_up(folder: JobFolder) -> None:
+    folder._storage.create(f"live/{J}", b"")
+    assert not folder.abandon(J, EARLIER) and folder.live_ids() == [J]
+    assert folder.abandon(J, LATER) and folder.live_ids() == []
+    assert not folder.abandon(J, LATER)
+    folder.accept(accepted_job(J))
+    assert not folder.abandon(J, LATER) and folder.live_ids() == [J]
+
+
+def test_job_is_accepted_where_a_storage_fails_after_that(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> bool:
+        raise JobFolderTrouble
+
+    monkeypatch.setattr(Storage, "exists", gone)
+    job = accepted_job(J)
+    assert folder.accept(job) is job
