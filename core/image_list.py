@@ -13,7 +13,7 @@ class ListedImage(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     #: Bytes, as the listing told; None where nothing told.
     size: int | None = None
-    #: The version that was listed; an image that changed since is a failure.
+    #: The version that was listed; an image that changed since is a failure, but not in a retry.
     etag: str | None = None
     #: The submitter's text about this image, carried into `meta` of the results.
     meta: str | None = None

@@ -6,11 +6,14 @@ the winner wrote. A missing file is FileNotFoundError; any other trouble is JobF
 
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from datetime import datetime
 
 import msgspec
 
+from core.changed_images import ChangedImages
 from core.config import Settings
+from core.errors import JobFolderTrouble
 from core.image_list import ImageListHeader, decode_header
 from core.job_record import decode_job, decode_shown, encode_job
 from core.jobs import AcceptedJob, FinalRecord
@@ -37,6 +40,7 @@ class JobFolder:
     def __init__(self, storage: Storage, sealer: Sealer) -> None:
         self._storage = storage
         self._sealer = sealer
+        self.changed = ChangedImages(storage)
         self.retention = Retention(storage)
         self.webhooks = WebhookLog(storage)
 
@@ -48,8 +52,14 @@ class JobFolder:
         Returns the job that stands: this very one, or what was accepted under its id before it.
         """
         record = encode_job(job, self._sealer)
-        self._storage.create(f"live/{job.id}", b"")
+        live = f"live/{job.id}"
+        self._storage.create(live, b"")
         standing = self._storage.create(f"jobs/{job.id}/job.json", record)
+        # A submission may have been given up (`abandon`) that went on after all: one of a laptop
+        # that slept, or one that was sent again. The job is accepted now, even if this fails.
+        with suppress(JobFolderTrouble):
+            if not self._storage.exists(live):
+                self._storage.create(live, b"")
         return job if standing == record else decode_job(standing, self._sealer)
 
     def read_job(self, job_id: str) -> AcceptedJob:
@@ -111,6 +121,23 @@ class JobFolder:
     def live_ids(self) -> list[str]:
         """Ids of jobs that were accepted, or nearly, and have not ended."""
         return [name for name in self._storage.names("live/") if _ID.fullmatch(name)]
+
+    def abandon(self, job_id: str, before: datetime) -> bool:
+        """Give up a submission whose `job.json` was looked for in vain, if it is that old.
+
+        By what the storage says of `live/{id}`. Returns whether it is given up.
+        """
+        live = f"live/{job_id}"
+        try:
+            if self._storage.written_at(live) >= before:
+                return False
+        except FileNotFoundError:
+            return False
+        self._storage.delete(live)
+        if not self._storage.exists(f"jobs/{job_id}/job.json"):
+            return True
+        self._storage.create(live, b"")  # it went on in this moment
+        return False
 
     def retire(self, job_id: str) -> None:
         """The job has ended: it is no longer compared with Redis."""
@@ -231,6 +258,8 @@ class JobFolder:
 
     def sweep_job(self, job_id: str) -> Iterator[None]:
         """Delete every file of a job, some a turn."""
+        # The lists first: who can still read one finds all that was noted beside it.
+        yield from self._sweep(f"jobs/{job_id}/images/")
         yield from self._sweep(f"jobs/{job_id}/")
         self.retire(job_id)
 

@@ -6,7 +6,7 @@ the winner wrote. A missing file is FileNotFoundError; any other trouble is JobF
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
@@ -75,6 +75,12 @@ class Storage:
         except FileNotFoundError:
             return False
         return True
+
+    def written_at(self, path: str) -> datetime:
+        """When the file was written, by the storage's clock. Raises FileNotFoundError."""
+        with _translated("look for a file"):
+            moment: datetime = obstore.head(self._store, path)["last_modified"]
+            return moment
 
     def delete(self, path: str) -> None:
         """Delete; what is not there is deleted already."""

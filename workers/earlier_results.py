@@ -7,8 +7,9 @@ from contextlib import contextmanager
 import msgspec
 
 from core.errors import Unavailable
-from core.image_list import ListedImage, decode_image_list
+from core.image_list import ListedImage
 from core.job_folder import JobFolder
+from workers.reading import ListedAsRead
 from workers.shard_output import file_name
 
 # The rest lies in a file of SQLite's own, which is deleted with the process, however that ends.
@@ -18,7 +19,7 @@ _IMAGES_BEGIN, _IMAGES_END = b'"images": [', b"]"
 
 
 class Success(msgspec.Struct, frozen=True):
-    """One image that succeeded: as it was listed, and its line of the results."""
+    """One image that succeeded: with the version that was read, and its line of the results."""
 
     image: ListedImage
     line: bytes
@@ -105,9 +106,10 @@ def read_successes(
     lines = _image_lines(folder, final.results) if final.results else iter(())
     line = next(lines, None)
     told = line and _decoder.decode(line)
+    lists = ListedAsRead(folder, job_id)
     for index in range(folder.count_image_lists(job_id)):
         on_each()
-        for image in decode_image_list(folder.read_image_list(job_id, index)):
+        for image in lists.images(index):
             if not line or not told or told.file != file_name(image, strip_prefix):
                 continue
             if told.failure is None:

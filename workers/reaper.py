@@ -7,8 +7,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from core.errors import Unavailable
+from core.jobs import utc_now
 from core.logs import about
 from workers.aggregator import settle
 from workers.context import WorkerContext
@@ -22,6 +24,8 @@ _COMPARE_EVERY = 10.0
 _COUNT_EVERY = 60.0
 #: Seconds of one round that may go into counting.
 _COUNT_FOR = 5.0
+#: A submission takes seconds; clocks of machines and of a storage differ by far less than this.
+_ABANDONED_AFTER = timedelta(days=1)
 
 
 class Reaper:
@@ -88,7 +92,10 @@ class Reaper:
         try:
             accepted = self._context.folder.read_job(job_id)
         except FileNotFoundError:
-            return  # its submission is still under way, or was never answered
+            # Its submission is still under way, or died and was never answered.
+            if self._context.folder.abandon(job_id, utc_now() - _ABANDONED_AFTER):
+                logger.info("%s: its submission was never ended; it is forgotten", job_id)
+            return
         if self._context.store.create(accepted):
             # The planner finds the image lists and shard outputs that stand.
             logger.warning("%s: brought back from our storage", job_id)

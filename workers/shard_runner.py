@@ -20,6 +20,7 @@ from detection.pipeline import PipelineOptions, run_pipeline
 from workers.access import give_back_refused
 from workers.context import WorkerContext
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
+from workers.reading import Reading
 from workers.recovery import read_tally
 from workers.shard_output import ShardRefused, encode_output, file_name, tally_of, weave
 from workers.taking_over import kept_lines
@@ -125,9 +126,13 @@ def _detect(
         detector = context.detector(job.request.model)
     started = time.monotonic()
     options = pipeline_options(job.request, detector)
+    reading = Reading(container, any_version=job.parent is not None)
     # Closed at once, so that its threads end when the lease does.
-    with closing(run_pipeline(images, container.read, detector, options)) as results:
-        return list(_named(results, images, job.request.strip_prefix, keeper)), started
+    with closing(run_pipeline(images, reading.read, detector, options)) as results:
+        named = list(_named(results, images, job.request.strip_prefix, keeper))
+    if reading.changed:
+        context.folder.changed.note(job.id, int(keeper.lease.unit), sorted(reading.changed))
+    return named, started
 
 
 def _named(

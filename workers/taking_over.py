@@ -18,6 +18,7 @@ from core.job_folder import JobFolder
 from core.job_store import Tally
 from core.jobs import AcceptedJob, JobRequest
 from workers.earlier_results import EarlierResults, read_successes
+from workers.reading import ListedAsRead
 from workers.shard_output import file_name, tally_of, weave
 
 logger = logging.getLogger(__name__)
@@ -35,11 +36,12 @@ class ParentList:
 
     def __init__(self, folder: JobFolder, parent: str) -> None:
         """Raises ContainerError when that job was deleted."""
-        self._folder, self._parent = folder, parent
+        self._parent = parent
         try:
             self._plan = folder.read_plan(parent)
         except FileNotFoundError as error:
             raise _deleted(parent) from error
+        self._lists = ListedAsRead(folder, parent)
         self.duplicates = self._plan.duplicates
 
     def pages(self, marker: str | None) -> Iterator[Page]:
@@ -55,7 +57,7 @@ class ParentList:
 
     def _images(self, index: int) -> list[ListedImage]:
         try:
-            return decode_image_list(self._folder.read_image_list(self._parent, index))
+            return self._lists.images(index)
         except FileNotFoundError as error:
             raise _deleted(self._parent) from error
 
@@ -121,7 +123,7 @@ class TakingOver:
             taken = {name for name in lines if self._file(name) in standing}
         else:
             taken = set()
-        return [self._listed(image, kept=image.name in taken) for image in images]
+        return [msgspec.structs.replace(image, kept=image.name in taken) for image in images]
 
     def finish(self, index: int) -> Tally | None:
         """Write the output of a shard that is taken over whole; None of any other shard."""
@@ -146,14 +148,6 @@ class TakingOver:
         same_version = self._job.parent is None
         lines = {i.name: self._results.line_of(i, same_version=same_version) for i in images}
         return {name: line for name, line in lines.items() if line is not None}
-
-    def _listed(self, image: ListedImage, *, kept: bool) -> ListedImage:
-        if kept:
-            return msgspec.structs.replace(image, kept=True)
-        if self._job.parent:
-            # Whoever tries again may have repaired the file: the version that is there now is read.
-            return msgspec.structs.replace(image, kept=False, size=None, etag=None)
-        return image
 
     def _file(self, name: str) -> str:
         return name.removeprefix(self._job.request.strip_prefix)

@@ -1,5 +1,6 @@
 """What a storage promises about long listings, on a local folder and on a real Azurite."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -75,3 +76,11 @@ def test_what_another_has_just_deleted_does_no_harm(
     while storage.delete_some("jobs/a/"):
         pass
     assert storage.names("jobs/") == []
+
+
+def test_when_a_file_was_written(storage: Storage) -> None:
+    storage.create("live/a", b"")
+    age = datetime.now(UTC) - storage.written_at("live/a")
+    assert abs(age) < timedelta(hours=1)
+    with pytest.raises(FileNotFoundError):
+        storage.written_at("live/b")

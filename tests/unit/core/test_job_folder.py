@@ -2,20 +2,26 @@
 
 import multiprocessing
 import resource
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
+import msgspec
 import pytest
 
 from core.config import Settings
 from core.errors import ConfigError, JobFolderTrouble
 from core.image_list import ListedImage, ListingPosition, encode_image_list
 from core.job_folder import JobFolder, Plan, open_job_folder
-from core.jobs import RequestedImage
+from core.jobs import RequestedImage, utc_now
 from core.secrets import Sealer, new_secret_key
+from core.storage import Storage
+from tests.azurite_server import ACCOUNT, KEY, Azurite
 from tests.factories import accepted_job, final_record
 from tests.fixtures.redis_server import free_port
 
 J = "a" * 32
+EARLIER, LATER = (utc_now() + timedelta(hours=hours) for hours in (-1, 1))
 SECRET = "sv=2025&sig=CANARY"
 
 
@@ -204,3 +210,75 @@ def test_long_results_come_in_pieces_and_whole(folder: JobFolder) -> None:
         writer.write(content)
     pieces = list(folder.results_pieces(path, 0, folder.results_size(path)))
     assert len(pieces) > 1 and b"".join(pieces) == content
+
+
+def test_image_lists_go_before_what_was_noted_beside_them(
+    settings: Settings, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Azure tells names in their order, in which the notes come first.
+    container = f"own-{uuid4().hex[:8]}"
+    azurite.create_container(container)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", KEY)
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", azurite.account_url)
+    monkeypatch.setattr("core.storage._PAGE", 2)
+    folder = open_job_folder(msgspec.structs.replace(settings, storage_url=f"az://{container}"))
+    for index in range(3):
+        folder.write_image_list(J, index, b"x")
+        folder.changed.note(J, index, ["a.jpg"])
+    for _ in folder.sweep_job(J):
+        if folder.count_image_lists(J):
+            assert len(folder.changed.notes(J)) == 3
+    assert folder.changed.notes(J) == {}
+
+
+def test_submission_that_goes_on_after_it_was_given_up_is_live(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Storage.create
+
+    def asleep(storage: Storage, path: str, data: bytes) -> bytes:
+        if path.endswith("job.json"):
+            assert folder.live_ids() == [J] and folder.abandon(J, LATER)
+        return create(storage, path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "create", asleep)
+        folder.accept(accepted_job(J))
+    assert folder.live_ids() == [J] and folder.is_live(J)
+
+
+def test_submission_that_goes_on_while_it_is_given_up_is_live(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder._storage.create(f"live/{J}", b"")
+    delete = Storage.delete
+
+    def late(storage: Storage, path: str) -> None:
+        folder.accept(accepted_job(J))
+        delete(storage, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "delete", late)
+        assert not folder.abandon(J, LATER)
+    assert folder.live_ids() == [J]
+
+
+def test_only_old_submissions_without_a_job_are_given_up(folder: JobFolder) -> None:
+    folder._storage.create(f"live/{J}", b"")
+    assert not folder.abandon(J, EARLIER) and folder.live_ids() == [J]
+    assert folder.abandon(J, LATER) and folder.live_ids() == []
+    assert not folder.abandon(J, LATER)
+    folder.accept(accepted_job(J))
+    assert not folder.abandon(J, LATER) and folder.live_ids() == [J]
+
+
+def test_job_is_accepted_where_a_storage_fails_after_that(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> bool:
+        raise JobFolderTrouble
+
+    monkeypatch.setattr(Storage, "exists", gone)
+    job = accepted_job(J)
+    assert folder.accept(job) is job

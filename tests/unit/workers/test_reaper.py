@@ -1,5 +1,6 @@
 """The reaper against a storage and a Redis that disagree."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -51,6 +52,24 @@ def test_submission_that_is_under_way_is_left_alone(bench: Bench) -> None:
     (bench.pictures.parent / "storage/live" / J).touch()
     Reaper(bench.context).round()
     assert bench.store.get(J) is None and bench.folder.live_ids() == [J]
+
+
+@pytest.mark.parametrize(("hours", "left"), [(23, [J]), (25, [])])
+def test_submission_that_died_is_forgotten_after_a_day(
+    bench: Bench, hours: int, left: list[str]
+) -> None:
+    bench.folder._storage.create(f"live/{J}", b"")
+    written = time.time() - hours * 3600
+    os.utime(bench.pictures.parent / f"storage/live/{J}", (written, written))
+    Reaper(bench.context).round()
+    assert bench.folder.live_ids() == left
+
+
+def test_old_job_is_no_submission_that_died(bench: Bench) -> None:
+    bench.folder.accept(accepted_job(J, container_url=str(bench.pictures)))
+    os.utime(bench.pictures.parent / f"storage/live/{J}", (0, 0))
+    Reaper(bench.context).round()
+    assert bench.store.get(J) and bench.folder.live_ids() == [J]
 
 
 def test_output_that_was_not_counted_is_found(bench: Bench) -> None:
