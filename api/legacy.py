@@ -34,8 +34,6 @@ _TAG = Tag(name="2019", description="For programs that were written for the serv
 
 #: Days that the links to output files work, as they did.
 _LINK_DAYS = 90
-#: One link a job, made when its end is first asked about, so that every poll tells the same URLs.
-_LINK_ID = "2019" * 4
 
 _FILES = {
     "detections": Gives.RESULTS,
@@ -114,14 +112,9 @@ def _output_urls(links: LinkService, view: JobView) -> dict[str, str]:
     if view.job.status is not JobStatus.COMPLETED or final is None or final.results is None:
         return {}
     called = output_names(view.job, final.finished_at)
-    link, token = links.create(
-        view.job.id,
-        LINK_READER,
-        gives=tuple(_FILES.values()),
-        days=_days_left(final),
-        link_id=_LINK_ID,
-        names={gives: called[key] for key, gives in _FILES.items()},
-    )
+    names = {gives: called[key] for key, gives in _FILES.items()}
+    # A standing one, so that every poll tells the same URLs.
+    link, token = links.standing(view.job.id, LINK_READER, names=names, days=_days_left(final))
     urls = link_urls(view.job.id, link, token)
     return {key: urls[gives] for key, gives in _FILES.items()}
 

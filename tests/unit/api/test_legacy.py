@@ -46,6 +46,14 @@ def task_id(client: FlaskClient, allowed: None, take_any_source: None) -> str:
     return task
 
 
+def output_urls(client: FlaskClient, task_id: str) -> dict[str, str]:
+    """What a poll of a completed task tells."""
+    status = client.get(f"{BASE}/task/{task_id}").get_json()["status"]
+    assert status["request_status"] == "completed"
+    urls: dict[str, str] = status["message"]["output_file_urls"]
+    return urls
+
+
 def error(answer: TestResponse) -> str:
     body = json.loads(answer.data)
     assert set(body) == {"error"}
@@ -97,6 +105,22 @@ def test_a_completed_task_names_three_files_that_need_no_key(
     assert client.get(urls["detections"]).data == b'{"images": []}'
     again = client.get(f"{BASE}/task/{task_id}").get_json()
     assert again["status"]["message"]["output_file_urls"] == urls
+
+
+def test_a_revoked_link_is_not_brought_back_by_polls(
+    client: FlaskClient, task_id: str, end: End
+) -> None:
+    job_id = job_id_of(task_id)
+    assert job_id is not None
+    end(job_id, b'{"images": []}', "completed")
+    leaked = output_urls(client, task_id)
+    [link] = client.get(f"/v1/jobs/{job_id}/links").get_json()["data"]
+    assert client.delete(f"/v1/jobs/{job_id}/links/{link['id']}").status_code == 204
+    fresh = output_urls(client, task_id)
+    assert output_urls(client, task_id) == fresh
+    for key in leaked:
+        assert client.get(leaked[key]).status_code == 404
+        assert client.get(fresh[key]).status_code == 200
 
 
 @pytest.mark.parametrize("caller", ["", None, "other", "SURVEY", "survey "])
