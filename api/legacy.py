@@ -19,14 +19,21 @@ from api.job_service import JobService
 from api.job_views import JobView
 from api.legacy_described import ACCEPTED, BODY, PLAIN, TASK, VERSIONS, TaskPath, refused
 from api.legacy_request import build_legacy_request, legacy_models, legacy_version, read_caller
-from api.legacy_status import job_id_of, output_names, request_id, task
+from api.legacy_status import (
+    in_words_of_then,
+    is_whole,
+    job_id_of,
+    output_names,
+    request_id,
+    task,
+)
 from api.link_service import LINK_READER, LinkService
 from api.links import link_urls
 from api.problems import CallerNotAllowed, TaskUnknown
 from core.catalog import find_model
 from core.config import Settings
 from core.errors import MegaBatchError
-from core.jobs import FinalRecord, JobStatus, utc_now
+from core.jobs import FinalRecord, utc_now
 from core.keys import Caller, Scope
 from core.links import Gives
 
@@ -41,8 +48,6 @@ _FILES = {
     "images": Gives.IMAGE_LIST,
 }
 _BAD_REQUEST, _UNPROCESSABLE = 400, 422
-#: Our names of fields, and those of then.
-_FIELDS = {"container_url": "input_container_sas", "images_url": "images_requested_json_sas"}
 
 
 def legacy_blueprint(
@@ -109,7 +114,7 @@ def _view(service: JobService, task_id: str) -> JobView:
 
 def _output_urls(links: LinkService, view: JobView) -> dict[str, str]:
     final = view.final
-    if view.job.status is not JobStatus.COMPLETED or final is None or final.results is None:
+    if final is None or not is_whole(final):
         return {}
     called = output_names(view.job, final.finished_at)
     names = {gives: called[key] for key, gives in _FILES.items()}
@@ -137,9 +142,7 @@ def _handle_errors(blueprint: APIBlueprint) -> None:
 
 def _answer_error(answer: Callable[..., Response], error: Exception) -> Response:
     problem = answer(error)
-    text = problem.get_json(force=True)["detail"]
-    for ours, theirs in _FIELDS.items():
-        text = text.replace(ours, theirs)
+    text = in_words_of_then(problem.get_json(force=True)["detail"])
     problem.data = json.dumps({"error": text})
     problem.mimetype = "application/json"
     if problem.status_code == _UNPROCESSABLE:

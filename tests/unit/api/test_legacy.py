@@ -13,6 +13,7 @@ from core.config import Settings
 from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.key_ring import open_key_ring
+from tests.unit.api.conftest import FAILED_IMAGES, IMAGE_LIST
 
 BASE = "/v2/camera-trap/detection-batch"
 LIST = "https://account.blob.core.windows.net/lists/a.json"
@@ -105,6 +106,42 @@ def test_a_completed_task_names_three_files_that_need_no_key(
     assert client.get(urls["detections"]).data == b'{"images": []}'
     again = client.get(f"{BASE}/task/{task_id}").get_json()
     assert again["status"]["message"]["output_file_urls"] == urls
+
+
+def test_a_task_whose_images_all_failed_is_completed(
+    client: FlaskClient, task_id: str, end: End
+) -> None:
+    job_id = job_id_of(task_id)
+    assert job_id is not None
+    end(job_id, b'{"images": []}', "failed")
+    assert client.get(f"/v1/jobs/{job_id}").get_json()["status"] == "failed"
+    urls = output_urls(client, task_id)
+    assert client.get(urls["failed_images"]).data == FAILED_IMAGES
+    assert client.get(urls["images"]).data == IMAGE_LIST
+
+
+def test_a_task_without_images_has_no_files(client: FlaskClient, task_id: str, end: End) -> None:
+    job_id = job_id_of(task_id)
+    assert job_id is not None
+    end(job_id, None, "completed")
+    status = client.get(f"{BASE}/task/{task_id}").get_json()["status"]
+    assert (status["request_status"], status["message"]) == (
+        "completed",
+        "no_images: nothing there",
+    )
+    assert client.get(f"/v1/jobs/{job_id}/links").get_json()["data"] == []
+
+
+def test_a_task_that_no_worker_serves_says_so(
+    client: FlaskClient, task_id: str, store: JobStore
+) -> None:
+    job_id = job_id_of(task_id)
+    assert job_id is not None
+    store.planned(job_id, 0, 5)
+    store.listed(job_id, shards=1, images=5, duplicates=0, skipped={})
+    status = client.get(f"{BASE}/task/{task_id}").get_json()["status"]
+    assert "0 out of 1 shards finished" in status["message"]
+    assert "waits for a worker" in status["message"]
 
 
 def test_a_revoked_link_is_not_brought_back_by_polls(
