@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from flask import Response, jsonify, request
 from flask_openapi3 import APIBlueprint, Tag
@@ -37,6 +38,7 @@ from core.jobs import FinalRecord, utc_now
 from core.keys import Caller, Scope
 from core.links import Gives
 
+_PREFIX = "/v2/camera-trap/detection-batch"
 _TAG = Tag(name="2019", description="For programs that were written for the service of 2019.")
 
 #: Days that the links to output files work, as they did.
@@ -53,9 +55,7 @@ _BAD_REQUEST, _UNPROCESSABLE = 400, 422
 def legacy_blueprint(
     service: JobService, links: LinkService, keys: Keys, settings: Settings
 ) -> APIBlueprint:
-    blueprint = APIBlueprint(
-        "legacy", __name__, url_prefix="/v2/camera-trap/detection-batch", abp_tags=[_TAG]
-    )
+    blueprint = APIBlueprint("legacy", __name__, url_prefix=_PREFIX, abp_tags=[_TAG])
     _handle_errors(blueprint)
     _add_models(blueprint, settings)
 
@@ -138,6 +138,13 @@ def _handle_errors(blueprint: APIBlueprint) -> None:
     }
     for kind, answer in handlers.items():
         blueprint.register_error_handler(kind, partial(_answer_error, answer))
+    # An address or a method that is none belongs to no blueprint, so the app itself has to look.
+    blueprint.app_errorhandler(HTTPException)(_answer_for_app)
+
+
+def _answer_for_app(error: HTTPException) -> Any:
+    ours = request.path == _PREFIX or request.path.startswith(f"{_PREFIX}/")
+    return _answer_error(answer_http_exception, error) if ours else answer_http_exception(error)
 
 
 def _answer_error(answer: Callable[..., Response], error: Exception) -> Response:

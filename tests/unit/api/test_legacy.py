@@ -226,7 +226,40 @@ def test_bodies_that_cannot_be_read(
 
 @pytest.mark.parametrize("task", ["0", "1", "x", "-1", "9" * 60, "0x10", "%00", "1/2"])
 def test_unknown_tasks(client: FlaskClient, task: str) -> None:
-    assert client.get(f"{BASE}/task/{task}").status_code == 404
+    answer = client.get(f"{BASE}/task/{task}")
+    assert answer.status_code == 404
+    assert error(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nope", 404),
+        ("GET", "/task", 404),
+        ("GET", "/task/1/2", 404),
+        ("GET", "/request_detections", 405),
+        ("POST", "/task/1", 405),
+        ("POST", "/", 405),
+    ],
+)
+def test_wrong_addresses_and_methods(
+    client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    answer = client.open(BASE + path, method=method)
+    assert answer.status_code == status
+    assert error(answer)
+    assert ("Allow" in answer.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("path", ["/v2/nope", f"{BASE}s", "/v1/nope", "/nope"])
+def test_other_addresses_keep_their_own_problems(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+def test_pages_keep_their_own_shape(client: FlaskClient) -> None:
+    answer = client.get(f"/jobs/{'0' * 32}/nope")
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
 
 
 def test_a_job_of_the_new_api_is_no_task(client: FlaskClient, submit: Callable[..., str]) -> None:
