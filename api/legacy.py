@@ -33,10 +33,11 @@ from api.links import link_urls
 from api.problems import CallerNotAllowed, TaskUnknown
 from core.catalog import find_model
 from core.config import Settings
+from core.containers.opening import within
 from core.errors import MegaBatchError
 from core.jobs import FinalRecord, utc_now
 from core.keys import Caller, Scope
-from core.links import Gives
+from core.links import Gives, Link
 
 _PREFIX = "/v2/camera-trap/detection-batch"
 _TAG = Tag(name="2019", description="For programs that were written for the service of 2019.")
@@ -50,6 +51,10 @@ _FILES = {
     "images": Gives.IMAGE_LIST,
 }
 _BAD_REQUEST, _UNPROCESSABLE = 400, 422
+# Of the three seconds that any answer may take.
+_SECONDS = 2.8
+
+_Made = tuple[Link, str]
 
 
 def legacy_blueprint(
@@ -75,8 +80,13 @@ def legacy_blueprint(
     @blueprint.get("/task/<task_id>", responses=TASK, deprecated=True)
     def show_task(path: TaskPath) -> Response:
         """Show a job as in 2019."""
-        view = _view(service, path.task_id)
-        return jsonify(task(view.job, _output_urls(links, view)))
+
+        def found() -> tuple[JobView, _Made | None]:
+            view = _view(service, path.task_id)
+            return view, _output_link(links, view)
+
+        view, made = within(_SECONDS, found)
+        return jsonify(task(view.job, _output_urls(view.job.id, *made) if made else {}))
 
     return blueprint
 
@@ -112,15 +122,19 @@ def _view(service: JobService, task_id: str) -> JobView:
     return view
 
 
-def _output_urls(links: LinkService, view: JobView) -> dict[str, str]:
+def _output_link(links: LinkService, view: JobView) -> _Made | None:
+    """The link that gives the output files, and its token; None where there is nothing to give."""
     final = view.final
     if final is None or not is_whole(final):
-        return {}
+        return None
     called = output_names(view.job, final.finished_at)
     names = {gives: called[key] for key, gives in _FILES.items()}
     # A standing one, so that every poll tells the same URLs.
-    link, token = links.standing(view.job.id, LINK_READER, names=names, days=_days_left(final))
-    urls = link_urls(view.job.id, link, token)
+    return links.standing(view.job.id, LINK_READER, names=names, days=_days_left(final))
+
+
+def _output_urls(job_id: str, link: Link, token: str) -> dict[str, str]:
+    urls = link_urls(job_id, link, token)
     return {key: urls[gives] for key, gives in _FILES.items()}
 
 
