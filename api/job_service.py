@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
 import msgspec
@@ -27,6 +27,7 @@ from core.job_store import JobStore
 from core.jobs import AcceptedJob, FinalRecord, Job, JobRequest, JobStatus, new_job_id, utc_now
 from core.keys import Caller, Scope
 from core.logs import about
+from core.retention import deleted_at
 from core.salt import open_salt
 from core.webhooks import check_webhook
 
@@ -205,6 +206,11 @@ class JobService:
         shown = self._known(job_id, caller)
         self._refuse_gone(job_id)
         return shown
+
+    def kept_until(self, job_id: str, caller: Caller) -> datetime:
+        """When the job goes by itself, as far as that is known. Raises as `shown` does."""
+        expires_at, final = self.shown(job_id, caller).expires_at, self._final_or_none(job_id)
+        return deleted_at(expires_at, final) if final else expires_at
 
     def _known(self, job_id: str, caller: Caller) -> Shown:
         """What was accepted; it may have been deleted since this process read it."""

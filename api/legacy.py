@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from flask import Response, jsonify, request
 from flask_openapi3 import APIBlueprint, Tag
@@ -19,23 +20,30 @@ from api.job_service import JobService
 from api.job_views import JobView
 from api.legacy_described import ACCEPTED, BODY, PLAIN, TASK, VERSIONS, TaskPath, refused
 from api.legacy_request import build_legacy_request, legacy_models, legacy_version, read_caller
-from api.legacy_status import job_id_of, output_names, request_id, task
+from api.legacy_status import (
+    in_words_of_then,
+    is_whole,
+    job_id_of,
+    output_names,
+    request_id,
+    task,
+)
 from api.link_service import LINK_READER, LinkService
 from api.links import link_urls
 from api.problems import CallerNotAllowed, TaskUnknown
 from core.catalog import find_model
 from core.config import Settings
+from core.containers.opening import within
 from core.errors import MegaBatchError
-from core.jobs import FinalRecord, JobStatus, utc_now
+from core.jobs import FinalRecord, utc_now
 from core.keys import Caller, Scope
-from core.links import Gives
+from core.links import Gives, Link
 
+_PREFIX = "/v2/camera-trap/detection-batch"
 _TAG = Tag(name="2019", description="For programs that were written for the service of 2019.")
 
 #: Days that the links to output files work, as they did.
 _LINK_DAYS = 90
-#: One link a job, made when its end is first asked about, so that every poll tells the same URLs.
-_LINK_ID = "2019" * 4
 
 _FILES = {
     "detections": Gives.RESULTS,
@@ -43,16 +51,16 @@ _FILES = {
     "images": Gives.IMAGE_LIST,
 }
 _BAD_REQUEST, _UNPROCESSABLE = 400, 422
-#: Our names of fields, and those of then.
-_FIELDS = {"container_url": "input_container_sas", "images_url": "images_requested_json_sas"}
+# Of the three seconds that any answer may take.
+_SECONDS = 2.8
+
+_Made = tuple[Link, str]
 
 
 def legacy_blueprint(
     service: JobService, links: LinkService, keys: Keys, settings: Settings
 ) -> APIBlueprint:
-    blueprint = APIBlueprint(
-        "legacy", __name__, url_prefix="/v2/camera-trap/detection-batch", abp_tags=[_TAG]
-    )
+    blueprint = APIBlueprint("legacy", __name__, url_prefix=_PREFIX, abp_tags=[_TAG])
     _handle_errors(blueprint)
     _add_models(blueprint, settings)
 
@@ -72,8 +80,13 @@ def legacy_blueprint(
     @blueprint.get("/task/<task_id>", responses=TASK, deprecated=True)
     def show_task(path: TaskPath) -> Response:
         """Show a job as in 2019."""
-        view = _view(service, path.task_id)
-        return jsonify(task(view.job, _output_urls(links, view)))
+
+        def found() -> tuple[JobView, _Made | None]:
+            view = _view(service, path.task_id)
+            return view, _output_link(links, view)
+
+        view, made = within(_SECONDS, found)
+        return jsonify(task(view.job, _output_urls(view.job.id, *made) if made else {}))
 
     return blueprint
 
@@ -109,20 +122,19 @@ def _view(service: JobService, task_id: str) -> JobView:
     return view
 
 
-def _output_urls(links: LinkService, view: JobView) -> dict[str, str]:
+def _output_link(links: LinkService, view: JobView) -> _Made | None:
+    """The link that gives the output files, and its token; None where there is nothing to give."""
     final = view.final
-    if view.job.status is not JobStatus.COMPLETED or final is None or final.results is None:
-        return {}
+    if final is None or not is_whole(final):
+        return None
     called = output_names(view.job, final.finished_at)
-    link, token = links.create(
-        view.job.id,
-        LINK_READER,
-        gives=tuple(_FILES.values()),
-        days=_days_left(final),
-        link_id=_LINK_ID,
-        names={gives: called[key] for key, gives in _FILES.items()},
-    )
-    urls = link_urls(view.job.id, link, token)
+    names = {gives: called[key] for key, gives in _FILES.items()}
+    # A standing one, so that every poll tells the same URLs.
+    return links.standing(view.job.id, LINK_READER, names=names, days=_days_left(final))
+
+
+def _output_urls(job_id: str, link: Link, token: str) -> dict[str, str]:
+    urls = link_urls(job_id, link, token)
     return {key: urls[gives] for key, gives in _FILES.items()}
 
 
@@ -140,13 +152,18 @@ def _handle_errors(blueprint: APIBlueprint) -> None:
     }
     for kind, answer in handlers.items():
         blueprint.register_error_handler(kind, partial(_answer_error, answer))
+    # An address or a method that is none belongs to no blueprint, so the app itself has to look.
+    blueprint.app_errorhandler(HTTPException)(_answer_for_app)
+
+
+def _answer_for_app(error: HTTPException) -> Any:
+    ours = request.path == _PREFIX or request.path.startswith(f"{_PREFIX}/")
+    return _answer_error(answer_http_exception, error) if ours else answer_http_exception(error)
 
 
 def _answer_error(answer: Callable[..., Response], error: Exception) -> Response:
     problem = answer(error)
-    text = problem.get_json(force=True)["detail"]
-    for ours, theirs in _FIELDS.items():
-        text = text.replace(ours, theirs)
+    text = in_words_of_then(problem.get_json(force=True)["detail"])
     problem.data = json.dumps({"error": text})
     problem.mimetype = "application/json"
     if problem.status_code == _UNPROCESSABLE:

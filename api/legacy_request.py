@@ -39,7 +39,7 @@ def build_legacy_request(body: Mapping[str, Any], settings: Settings) -> JobRequ
 
     Raises InvalidRequest.
     """
-    by_urls = _truth(body.get("use_url"))
+    by_urls = _truth(body, "use_url")
     container = _text(body, "input_container_sas")
     images_url = _text(body, "images_requested_json_sas")
     _check_source(container, images_url, by_urls=by_urls)
@@ -83,17 +83,24 @@ def _model(body: Mapping[str, Any], settings: Settings) -> str:
     asked = body.get("model_version")
     if asked in (None, ""):
         return settings.default_model
-    version = str(asked) if isinstance(asked, int | float | str) else ""
+    models = legacy_models(settings)
+    if isinstance(asked, bool) or not isinstance(asked, int | float | str):
+        raise InvalidRequest(f"model_version must be one of {', '.join(models)}.")
     try:
-        return legacy_models(settings)[version]
+        return models[str(asked)]
     except KeyError:
-        raise InvalidRequest(f"model_version {version[:_MAX_NAME]} is not supported.") from None
+        version = str(asked)[:_MAX_NAME]
+        raise InvalidRequest(f"model_version {version} is not supported.") from None
 
 
 def _name(body: Mapping[str, Any]) -> str:
-    name = _text(body, "request_name", _MAX_URL)
-    if not _NAME.fullmatch(name):
-        raise InvalidRequest(f"request_name has at most {_MAX_NAME} letters, digits, '_' and '-'.")
+    name = body.get("request_name")
+    if name is None:
+        return ""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidRequest(
+            f"request_name must be a string of at most {_MAX_NAME} letters of A-Z a-z 0-9 '_' '-'."
+        )
     return name
 
 
@@ -106,14 +113,17 @@ def _text(body: Mapping[str, Any], field: str, longest: int = _MAX_URL) -> str:
     return value
 
 
-def _truth(value: Any) -> bool:
+def _truth(body: Mapping[str, Any], field: str) -> bool:
+    value = body.get(field)
+    if isinstance(value, list | dict):
+        raise InvalidRequest(f"{field} must be true or false.")
     return value.strip().lower() not in _FALSE if isinstance(value, str) else bool(value)
 
 
 def _count(body: Mapping[str, Any], field: str) -> int | None:
     """A number as `int()` reads it; nothing, and 0, ask for every image."""
     value = body.get(field)
-    if not value:
+    if value in (None, "", 0):
         return None
     try:
         count = int(value)

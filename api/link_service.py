@@ -1,5 +1,6 @@
 """What the API does with links, free of HTTP: make, show, revoke, open."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from api.problems import JobExpired, LinkExpired, LinkUnknown, TooManyLinks
 from core.errors import JobNotFound
 from core.jobs import utc_now
 from core.keys import Caller, Scope
-from core.links import LINK_DAYS, Gives, Link, Links, new_link_id
+from core.links import LINK_DAYS, Gives, Link, Links, new_link_id, standing_id
 
 #: A job's links are read one by one, within the time that an answer may take.
 MOST_LINKS = 50
@@ -40,40 +41,57 @@ class LinkService:
         *,
         gives: Sequence[Gives] = tuple(Gives),
         days: int = LINK_DAYS,
-        link_id: str = "",
-        names: Mapping[Gives, str] | None = None,
     ) -> tuple[Link, str]:
         """A new link and its token. The job need not have ended.
 
-        With a `link_id` (16 hex digits) it is made once, and given again as it stands whenever it
-        is asked for. `names`: the last part of a file's URL, where it is not to be `results.json`
-        and the like. Raises JobNotFound, JobGone, JobExpired or TooManyLinks.
+        Raises JobNotFound, JobGone, JobExpired or TooManyLinks.
         """
+        made = self._new(job_id, caller, gives, days)
+        self._make_room(job_id, made.created_at)
+        link = self._links.add(job_id, made)
+        return link, self._links.token(job_id, link)
+
+    def standing(
+        self, job_id: str, caller: Caller, *, names: Mapping[Gives, str], days: int
+    ) -> tuple[Link, str]:
+        """The standing link of a job and its token: the same whenever it is asked for, until it is
+        revoked, and then another.
+
+        `names`: what it gives, with the last part of each file's URL. Raises as `create` does, but
+        for TooManyLinks.
+        """
+        made = self._new(job_id, caller, tuple(names), days)
+        for number in itertools.count():
+            one = msgspec.structs.replace(
+                made, id=standing_id(number), names=dict(names), standing=True
+            )
+            link = self._links.add(job_id, one)
+            if not link.revoked:
+                break
+        return link, self._links.token(job_id, link)
+
+    def _new(self, job_id: str, caller: Caller, gives: Sequence[Gives], days: int) -> Link:
         now = utc_now()
-        expires = min(now + timedelta(days=days), self._service.shown(job_id, caller).expires_at)
+        expires = min(now + timedelta(days=days), self._service.kept_until(job_id, caller))
         if expires <= now:
             raise JobExpired("The job has expired, and is deleted soon; it gets no more links.")
-        if not link_id:
-            self._make_room(job_id, now)
-        made = Link(
-            id=link_id or new_link_id(),
+        return Link(
+            id=new_link_id(),
             gives=tuple(dict.fromkeys(gives)),
             created_at=now,
             expires_at=expires.replace(microsecond=0),
-            names=dict(names or {}),
         )
-        link = self._links.add(job_id, made)
-        return link, self._links.token(job_id, link)
 
     def _make_room(self, job_id: str, now: datetime) -> None:
         """Forget expired links of a job that has many. Raises TooManyLinks."""
         ids = self._links.ids(job_id)
         if len(ids) < MOST_LINKS:
             return
-        expired = [link for link in self._read(job_id, ids) if link.expires_at <= now]
+        standing = self._read(job_id, ids)
+        expired = [link for link in standing if link.expires_at <= now]
         for link in expired:
-            self._links.revoke(job_id, link.id)
-        if not expired:
+            self._links.revoke(job_id, link)
+        if len(standing) - len(expired) >= MOST_LINKS:
             raise TooManyLinks()
 
     def of_job(self, job_id: str, caller: Caller) -> list[Link]:
@@ -95,10 +113,10 @@ class LinkService:
         """End a link at once. Raises JobNotFound, JobGone or LinkUnknown."""
         self._service.shown(job_id, caller)
         try:
-            self._links.find(job_id, link_id)
+            link = self._links.find(job_id, link_id)
         except FileNotFoundError:
             raise LinkUnknown("This job has no such link; see the list of its links.") from None
-        self._links.revoke(job_id, link_id)
+        self._links.revoke(job_id, link)
 
     # Following.
 
@@ -126,6 +144,8 @@ class LinkService:
         except FileNotFoundError:
             self._refuse_gone(content.job_id)
             raise LinkUnknown() from None
+        if content.expires_at != link.expires_at:
+            raise LinkUnknown()  # of another link, which had this one's id before it
         return Followed(content.job_id, link)
 
     def _refuse_gone(self, job_id: str) -> None:

@@ -10,7 +10,7 @@ from flask import Response, jsonify, request, url_for
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.auth import current_caller
+from api.auth import current_caller, require
 from api.described import Answers
 from api.downloads import send
 from api.errors import PROBLEM_RESPONSES, problems
@@ -21,6 +21,7 @@ from api.results import file_of_any_kind
 from api.schemas import JobPath, LinkBody
 from core.containers.opening import within
 from core.jobs import FileKind
+from core.keys import Scope
 from core.links import Gives, Link
 
 _TAG = Tag(name="links", description="URLs that give files of a job to read, without a key.")
@@ -78,6 +79,7 @@ def links_blueprint(links: LinkService) -> APIBlueprint:
         Its URLs give files of this job, or the page that shows it, to whoever has them, without a
         key; until the link expires or is revoked. It may be made before the job has ended.
         """
+        require(Scope.READ)
         caller = current_caller()
         link, token = within(
             _SECONDS, lambda: links.create(path.job_id, caller, gives=body.gives, days=body.days)

@@ -29,6 +29,7 @@ LINK_DAYS = 30
 _JOB, _LINK, _EXPIRY, _PROOF = 16, 8, 5, 16
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{60}", re.ASCII)
 _LINK_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_STANDING = "2019" * 3
 
 
 class Gives(enum.StrEnum):
@@ -51,6 +52,10 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     #: The last part of each file's URL, where it is not `results.json` and the like.
     names: dict[Gives, str] = {}
+    #: Made again under the same id whenever it is asked for: see `standing_id`.
+    standing: bool = False
+    #: What is left of a standing link that was revoked.
+    revoked: bool = False
 
     def name(self, gives: Gives) -> str:
         """The last part of a file's URL."""
@@ -78,7 +83,9 @@ class Links:
         self._salt = salt
 
     def add(self, job_id: str, link: Link) -> Link:
-        """Keep a link. Returns the one that stands under its id: this one, or an earlier one."""
+        """Keep a link. Returns the one that stands under its id: this one, or an earlier one,
+        which may have been revoked.
+        """
         data = self._storage.create(_path(job_id, link.id), msgspec.json.encode(link))
         return msgspec.json.decode(data, type=Link)
 
@@ -86,14 +93,24 @@ class Links:
         """Raises FileNotFoundError for a link that never was, or was revoked."""
         if not _LINK_ID.fullmatch(link_id):
             raise FileNotFoundError(link_id)
-        return msgspec.json.decode(self._storage.read(_path(job_id, link_id)), type=Link)
+        link = msgspec.json.decode(self._storage.read(_path(job_id, link_id)), type=Link)
+        if link.revoked:
+            raise FileNotFoundError(link_id)
+        return link
 
     def ids(self, job_id: str) -> list[str]:
+        """Of links that `find` may find; it does not find those that were revoked."""
         return [name.removesuffix(".json") for name in self._storage.names(_folder(job_id))]
 
-    def revoke(self, job_id: str, link_id: str) -> None:
+    def revoke(self, job_id: str, link: Link) -> None:
         """The link works no more, from now on."""
-        self._storage.delete(_path(job_id, link_id))
+        path = _path(job_id, link.id)
+        if link.standing:
+            # Deleted, it would be made again, and its old token with it.
+            revoked = msgspec.structs.replace(link, revoked=True)
+            self._storage.replace(path, msgspec.json.encode(revoked))
+        else:
+            self._storage.delete(path)
 
     # Tokens.
 
@@ -124,6 +141,11 @@ class Links:
 
 def new_link_id() -> str:
     return secrets.token_hex(_LINK)
+
+
+def standing_id(number: int) -> str:
+    """The id of a job's standing link: the first, from 0, or one that follows a revoked one."""
+    return f"{_STANDING}{number:04x}"
 
 
 def open_links(settings: Settings, *, impatient: bool = False) -> Links:

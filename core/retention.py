@@ -55,9 +55,9 @@ class Due(msgspec.Struct, frozen=True):
     what: What
 
 
-def deleted_at(job: AcceptedJob, final: FinalRecord) -> datetime:
+def deleted_at(expires_at: datetime, final: FinalRecord) -> datetime:
     """When a job goes by itself: at its `expires_at`, but never soon after its end."""
-    return max(job.expires_at, final.finished_at + KEPT_AFTER_END)
+    return max(expires_at, final.finished_at + KEPT_AFTER_END)
 
 
 class Retention:
@@ -154,7 +154,7 @@ class Retention:
 
 def _schedule(job: AcceptedJob, final: FinalRecord) -> list[str]:
     """The names of what is to be done with a job that has ended."""
-    goes = deleted_at(job, final)
+    goes = deleted_at(job.expires_at, final)
     # Of what is near already, the webhook is told at once.
     told = max(goes - TOLD_BEFORE, final.finished_at)
     return [

@@ -64,6 +64,11 @@ class Storage:
                 return self.read(path)
         return data
 
+    def replace(self, path: str, data: bytes) -> None:
+        """Write over what stands there."""
+        with _translated("write"):
+            obstore.put(self._store, path, data)
+
     def read(self, path: str) -> bytes:
         with _translated("read"):
             return bytes(obstore.get(self._store, path).bytes())

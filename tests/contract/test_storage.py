@@ -57,6 +57,14 @@ def test_nothing_is_left_of_a_folder_without_files(storage: Storage) -> None:
     assert storage.create("due/2026-03-02/a", b"") == b""
 
 
+def test_a_file_is_written_over_where_that_is_asked_for(storage: Storage) -> None:
+    storage.create("jobs/a/links/b.json", b"long before")
+    assert storage.create("jobs/a/links/b.json", b"new") == b"long before"
+    storage.replace("jobs/a/links/b.json", b"new")
+    assert storage.read("jobs/a/links/b.json") == b"new"
+    assert storage.names("jobs/") == ["a/links/b.json"]
+
+
 def test_what_another_has_just_deleted_does_no_harm(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

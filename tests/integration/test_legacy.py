@@ -23,6 +23,7 @@ from tests.pictures import jpeg
 pytestmark = pytest.mark.integration
 
 CLIENT = Path(__file__).parents[1] / "clients" / "client_2019.py"
+BASE = "/v2/camera-trap/detection-batch"
 AS_THEN = PipelineOptions(threshold=0.1, decode=DecodeOptions(preprocessing="legacy-2019"))
 
 
@@ -97,3 +98,30 @@ def test_a_client_of_2019_changes_its_host_alone(
 
     assert "401" in run_client(running, tmp_path, url, caller="nobody")
     assert "sig=" not in running.logs()
+
+
+def test_images_that_may_not_be_read_fail_one_by_one(running: System, azurite: Azurite) -> None:
+    container = f"lists-{uuid4().hex[:8]}"
+    azurite.create_container(container)
+    elsewhere = ["https://elsewhere.example/a.jpg", "http://elsewhere.example/b.jpg"]
+    azurite.upload(container, {"list.json": json.dumps(elsewhere).encode()})
+    list_url = azurite.blob_url(container, "list.json")
+    body = {"caller": "survey", "use_url": True, "images_requested_json_sas": list_url}
+    refused = "https://elsewhere.example/list.json"
+    path = f"{BASE}/request_detections"
+    assert running.refusal("POST", path, {**body, "images_requested_json_sas": refused}) == 400
+
+    task = f"{BASE}/task/{running.call('POST', path, body)['request_id']}"
+
+    def status() -> Any:
+        return running.call("GET", task)["status"]
+
+    def ended() -> bool:
+        now = status()
+        return now != "queued" and now["request_status"] != "running"
+
+    running.wait_until(ended, "the task ends")
+    assert status()["request_status"] == "completed"
+    urls = status()["message"]["output_file_urls"]
+    assert running.call("GET", urls["failed_images"].removeprefix(running.url)) == elsewhere
+    assert running.call("GET", urls["detections"].removeprefix(running.url))["images"] == []

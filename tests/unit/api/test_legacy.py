@@ -13,6 +13,7 @@ from core.config import Settings
 from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.key_ring import open_key_ring
+from tests.unit.api.conftest import FAILED_IMAGES, IMAGE_LIST
 
 BASE = "/v2/camera-trap/detection-batch"
 LIST = "https://account.blob.core.windows.net/lists/a.json"
@@ -44,6 +45,14 @@ def task_id(client: FlaskClient, allowed: None, take_any_source: None) -> str:
     assert answer.status_code == 200, answer.text
     task: str = answer.get_json()["request_id"]
     return task
+
+
+def output_urls(client: FlaskClient, task_id: str) -> dict[str, str]:
+    """What a poll of a completed task tells."""
+    status = client.get(f"{BASE}/task/{task_id}").get_json()["status"]
+    assert status["request_status"] == "completed"
+    urls: dict[str, str] = status["message"]["output_file_urls"]
+    return urls
 
 
 def error(answer: TestResponse) -> str:
@@ -97,6 +106,58 @@ def test_a_completed_task_names_three_files_that_need_no_key(
     assert client.get(urls["detections"]).data == b'{"images": []}'
     again = client.get(f"{BASE}/task/{task_id}").get_json()
     assert again["status"]["message"]["output_file_urls"] == urls
+
+
+def test_a_task_whose_images_all_failed_is_completed(
+    client: FlaskClient, task_id: str, end: End
+) -> None:
+    job_id = job_id_of(task_id)
+    assert job_id is not None
+    end(job_id, b'{"images": []}', "failed")
+    assert client.get(f"/v1/jobs/{job_id}").get_json()["status"] == "failed"
+    urls = output_urls(client, task_id)
+    assert client.get(urls["failed_images"]).data == FAILED_IMAGES
+    assert client.get(urls["images"]).data == IMAGE_LIST
+
+
+def test_a_task_without_images_has_no_files(client: FlaskClient, task_id: str, end: End) -> None:
+    job_id = job_id_of(task_id)
+    assert job_id is not None
+    end(job_id, None, "completed")
+    status = client.get(f"{BASE}/task/{task_id}").get_json()["status"]
+    assert (status["request_status"], status["message"]) == (
+        "completed",
+        "no_images: nothing there",
+    )
+    assert client.get(f"/v1/jobs/{job_id}/links").get_json()["data"] == []
+
+
+def test_a_task_that_no_worker_serves_says_so(
+    client: FlaskClient, task_id: str, store: JobStore
+) -> None:
+    job_id = job_id_of(task_id)
+    assert job_id is not None
+    store.planned(job_id, 0, 5)
+    store.listed(job_id, shards=1, images=5, duplicates=0, skipped={})
+    status = client.get(f"{BASE}/task/{task_id}").get_json()["status"]
+    assert "0 out of 1 shards finished" in status["message"]
+    assert "waits for a worker" in status["message"]
+
+
+def test_a_revoked_link_is_not_brought_back_by_polls(
+    client: FlaskClient, task_id: str, end: End
+) -> None:
+    job_id = job_id_of(task_id)
+    assert job_id is not None
+    end(job_id, b'{"images": []}', "completed")
+    leaked = output_urls(client, task_id)
+    [link] = client.get(f"/v1/jobs/{job_id}/links").get_json()["data"]
+    assert client.delete(f"/v1/jobs/{job_id}/links/{link['id']}").status_code == 204
+    fresh = output_urls(client, task_id)
+    assert output_urls(client, task_id) == fresh
+    for key in leaked:
+        assert client.get(leaked[key]).status_code == 404
+        assert client.get(fresh[key]).status_code == 200
 
 
 @pytest.mark.parametrize("caller", ["", None, "other", "SURVEY", "survey "])
@@ -165,7 +226,40 @@ def test_bodies_that_cannot_be_read(
 
 @pytest.mark.parametrize("task", ["0", "1", "x", "-1", "9" * 60, "0x10", "%00", "1/2"])
 def test_unknown_tasks(client: FlaskClient, task: str) -> None:
-    assert client.get(f"{BASE}/task/{task}").status_code == 404
+    answer = client.get(f"{BASE}/task/{task}")
+    assert answer.status_code == 404
+    assert error(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nope", 404),
+        ("GET", "/task", 404),
+        ("GET", "/task/1/2", 404),
+        ("GET", "/request_detections", 405),
+        ("POST", "/task/1", 405),
+        ("POST", "/", 405),
+    ],
+)
+def test_wrong_addresses_and_methods(
+    client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    answer = client.open(BASE + path, method=method)
+    assert answer.status_code == status
+    assert error(answer)
+    assert ("Allow" in answer.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("path", ["/v2/nope", f"{BASE}s", "/v1/nope", "/nope"])
+def test_other_addresses_keep_their_own_problems(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+def test_pages_keep_their_own_shape(client: FlaskClient) -> None:
+    answer = client.get(f"/jobs/{'0' * 32}/nope")
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
 
 
 def test_a_job_of_the_new_api_is_no_task(client: FlaskClient, submit: Callable[..., str]) -> None:

@@ -10,6 +10,8 @@ from core.errors import InvalidRequest
 
 SAS = "https://account.blob.core.windows.net/images?sv=2024&sr=c&sp=rl&se=2099-01-01&sig=CANARY"
 LIST = "https://account.blob.core.windows.net/lists/a.json?sp=r&sig=CANARY"
+#: Of no type that a text, a number or a truth may have, but for the first.
+WRONG = [True, [], ["3"], {}, {"v": 3}]
 
 
 @pytest.fixture
@@ -93,9 +95,37 @@ def test_versions_of_the_model(settings: Settings, asked: Any, model: str) -> No
     assert build(settings, model_version=asked).model == model
 
 
-@pytest.mark.parametrize("asked", ["9", 9, "megadetector-v3", True, ["3"], {"v": 3}])
+@pytest.mark.parametrize("asked", ["9", 9, "megadetector-v3"])
 def test_unknown_versions(settings: Settings, asked: Any) -> None:
-    assert "is not supported." in refusal(settings, model_version=asked)
+    assert refusal(settings, model_version=asked) == f"model_version {asked} is not supported."
+
+
+@pytest.mark.parametrize("asked", [False, *WRONG])
+def test_a_version_is_a_text_or_a_number(settings: Settings, asked: Any) -> None:
+    told = refusal(settings, model_version=asked)
+    assert told == "model_version must be one of 2, 3, 4.1, demo."
+
+
+@pytest.mark.parametrize("given", WRONG[1:])
+def test_use_url_is_a_truth(settings: Settings, given: Any) -> None:
+    assert refusal(settings, use_url=given) == "use_url must be true or false."
+
+
+@pytest.mark.parametrize("given", [5, *WRONG])
+@pytest.mark.parametrize(
+    ("field", "longest"),
+    [
+        ("caller", 4096),
+        ("input_container_sas", 4096),
+        ("images_requested_json_sas", 4096),
+        ("image_path_prefix", 1024),
+    ],
+)
+def test_texts_are_texts(settings: Settings, field: str, longest: int, given: Any) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read_caller({field: given})
+        build(settings, **{field: given})
+    assert str(caught.value) == f"{field} must be a string of at most {longest} letters."
 
 
 def test_the_versions_are_sorted(settings: Settings) -> None:
@@ -112,7 +142,7 @@ def test_counts_are_read_as_int_reads_them(
     assert (request.first_n, request.sample_n) == (count, count)
 
 
-@pytest.mark.parametrize("given", [-1, "ten", [1], {"n": 1}, 1e300, float("inf")])
+@pytest.mark.parametrize("given", [-1, "ten", [], [1], {}, {"n": 1}, 1e300, float("inf")])
 def test_counts_that_cannot_be_meant(settings: Settings, given: Any) -> None:
     assert "first_n must be a whole number" in refusal(settings, first_n=given)
 
@@ -122,9 +152,10 @@ def test_names_that_are_taken(settings: Settings, name: str) -> None:
     assert build(settings, request_name=name).name == name
 
 
-@pytest.mark.parametrize("name", ["a b", "a.b", "x" * 33, "é", "a\n", 7, ["a"]])
+@pytest.mark.parametrize("name", ["a b", "a.b", "x" * 33, "é", "a\n", "x" * 5000, 7, ["a"], [], {}])
 def test_names_that_are_not(settings: Settings, name: Any) -> None:
-    assert "request_name" in refusal(settings, request_name=name)
+    told = refusal(settings, request_name=name)
+    assert told == "request_name must be a string of at most 32 letters of A-Z a-z 0-9 '_' '-'."
 
 
 def test_fields_it_does_not_know_are_passed_over(settings: Settings) -> None:

@@ -214,6 +214,20 @@ def test_a_job_that_expired_gets_no_link(
     assert problem(client.post(f"/v1/jobs/{job_id}/links", json={})) == (409, "job_expired")
 
 
+def test_a_job_that_is_kept_beyond_its_time_gets_links_as_long(
+    settings: Settings, pictures: str, end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = create_app(msgspec.structs.replace(settings, retention_days=1)).test_client()
+    job_id = client.post("/v1/jobs", json={"container_url": pictures}).get_json()["id"]
+    ended = end(job_id, RESULTS).finished_at
+    later = utc_now() + timedelta(days=3)
+    monkeypatch.setattr(link_service, "utc_now", lambda: later)
+    made = client.post(f"/v1/jobs/{job_id}/links", json={})
+    assert made.status_code == 201
+    kept_until = (ended + timedelta(days=7)).replace(microsecond=0)
+    assert moment(made.get_json()["expires_at"]) == kept_until
+
+
 def test_links_of_a_deleted_job_are_gone(
     client: FlaskClient, stranger: FlaskClient, submit: Submit, end: End, make: Make
 ) -> None:
@@ -233,7 +247,8 @@ def test_what_was_swept_away_is_gone_too(
     end(job_id, RESULTS)
     made = make(job_id)
     client.delete(f"/v1/jobs/{job_id}")
-    open_links(settings).revoke(job_id, made["id"])  # as the cleaner deletes it
+    links = open_links(settings)
+    links.revoke(job_id, links.find(job_id, made["id"]))  # as the cleaner deletes it
     another_process = create_app(settings).test_client()
     assert problem(another_process.get(made["urls"]["results"])) == (410, "job_gone")
 
@@ -338,7 +353,7 @@ def test_ids_of_links_are_no_secrets(client: FlaskClient, submit: Submit, make: 
     assert client.delete(path).get_json(force=True)["instance"] == path
 
 
-def test_links_are_made_by_who_may_submit_and_seen_by_who_sees_the_job(
+def test_links_are_made_by_who_may_submit_and_read_and_seen_by_who_sees_the_job(
     settings: Settings, submit: Submit
 ) -> None:
     path = f"/v1/jobs/{submit()}/links"
@@ -346,6 +361,7 @@ def test_links_are_made_by_who_may_submit_and_seen_by_who_sees_the_job(
     owner = ring.create("local", (Scope.SUBMIT, Scope.READ))
     reader = ring.create("local", (Scope.READ,))
     other = ring.create("somebody", (Scope.SUBMIT, Scope.READ))
+    blind = ring.create("local", (Scope.SUBMIT,))  # what it may not read, it gives nobody
     client = create_app(settings).test_client()
 
     def asked(key: str) -> list[int]:
@@ -356,6 +372,7 @@ def test_links_are_made_by_who_may_submit_and_seen_by_who_sees_the_job(
     assert asked(owner) == [201, 200]
     assert asked(reader) == [403, 200]
     assert asked(other) == [404, 404]
+    assert asked(blind) == [403, 403]
 
 
 def test_a_job_has_so_many_links_and_no_more(
@@ -374,34 +391,78 @@ def test_a_job_has_so_many_links_and_no_more(
     assert len(listed) == 3 and listed[-1] == made["id"]
 
 
-def test_a_link_with_an_id_is_made_once(
-    client: FlaskClient,
-    settings: Settings,
-    store: JobStore,
-    folder: JobFolder,
-    submit: Submit,
-    end: End,
+@pytest.fixture
+def service(settings: Settings, store: JobStore, folder: JobFolder) -> LinkService:
+    return LinkService(JobService(settings, store, folder), open_links(settings))
+
+
+def stand(service: LinkService, job_id: str, *, days: int = 90) -> tuple[Link, str]:
+    """As a poll of the API of 2019 does."""
+    names = {Gives.RESULTS: "1_detections__20261123.json"}
+    return service.standing(job_id, link_service.LINK_READER, names=names, days=days)
+
+
+def test_a_standing_link_is_made_once(
+    client: FlaskClient, service: LinkService, submit: Submit, end: End
 ) -> None:
-    # As for a poll of the API of 2019, whose answer is the same each time.
-    service = LinkService(JobService(settings, store, folder), open_links(settings))
     job_id, name = submit(), "1_detections__20261123.json"
     end(job_id, RESULTS)
-
-    def made(**wishes: Any) -> tuple[Link, str]:
-        return service.create(job_id, link_service.LINK_READER, link_id="0" * 16, **wishes)
-
-    link, token = made(gives=(Gives.RESULTS,), names={Gives.RESULTS: name})
-    assert made(days=3) == (link, token)
+    link, token = stand(service, job_id)
+    assert stand(service, job_id, days=3) == (link, token)
     answer = client.get(f"/links/{token}/{name}")
     assert answer.data == RESULTS
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
     assert client.get(f"/links/{token}/results.json").status_code == 404
 
 
-def test_a_link_is_opened_for_what_it_gives(
-    settings: Settings, store: JobStore, folder: JobFolder, submit: Submit
+def test_a_revoked_standing_link_stays_revoked(
+    client: FlaskClient, service: LinkService, submit: Submit, make: Make
 ) -> None:
-    service = LinkService(JobService(settings, store, folder), open_links(settings))
+    job_id, tokens = submit(), []
+    other = make(job_id)
+    path = f"/v1/jobs/{job_id}/links"
+    for days in (90, 90, 3):
+        link, token = stand(service, job_id, days=days)
+        assert client.delete(f"{path}/{link.id}").status_code == 204
+        assert problem(client.delete(f"{path}/{link.id}")) == (404, "link_unknown")
+        tokens.append(token)
+    standing, token = stand(service, job_id)
+    assert stand(service, job_id) == (standing, token)
+    assert service.open(token, Gives.RESULTS) == job_id
+    assert len({*tokens, token}) == 4
+    for dead in tokens:
+        with pytest.raises(LinkUnknown):
+            service.follow(dead)
+    listed = [link["id"] for link in client.get(path).get_json()["data"]]
+    assert sorted(listed) == sorted([other["id"], standing.id])
+
+
+def test_revoked_standing_links_take_no_room(
+    service: LinkService, submit: Submit, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_service, "MOST_LINKS", 2)
+    job_id = submit()
+    for _ in range(2):
+        link, _ = stand(service, job_id)
+        service.revoke(job_id, link.id, link_service.LINK_READER)
+    make(job_id)
+    assert make(job_id)["gives"] == ALL
+
+
+def test_a_token_of_another_expiry_is_none_of_the_link(
+    client: FlaskClient, settings: Settings, submit: Submit, end: End, make: Make
+) -> None:
+    job_id = submit()
+    end(job_id, RESULTS)
+    links = open_links(settings)
+    link = links.find(job_id, make(job_id)["id"])
+    earlier = msgspec.structs.replace(link, expires_at=link.expires_at - timedelta(days=1))
+    for one, status in ((link, 200), (earlier, 404)):
+        url = f"/links/{links.token(job_id, one)}/results.json"
+        assert client.get(url).status_code == status
+
+
+def test_a_link_is_opened_for_what_it_gives(service: LinkService, submit: Submit) -> None:
     job_id = submit()
     _, token = service.create(job_id, link_service.LINK_READER, gives=(Gives.PAGE,))
     assert service.open(token, Gives.PAGE) == job_id

@@ -121,7 +121,7 @@ def test_ended_job_is_known_at_least_as_long_as_it_is_kept(
         running.cancel(job_id)
         running.finish(final)
         at = datetime.fromtimestamp(client.pexpiretime(f"{PREFIX}job:{job_id}") / 1000, UTC)
-        assert at > deleted_at(job, final) + timedelta(days=1)
+        assert at > deleted_at(job.expires_at, final) + timedelta(days=1)
 
 
 # Restoring.

@@ -7,7 +7,7 @@ import pytest
 
 from core.config import Settings
 from core.jobs import utc_now
-from core.links import Gives, Link, Links, new_link_id, open_links
+from core.links import Gives, Link, Links, new_link_id, open_links, standing_id
 from core.secrets import new_secret_key
 
 J = "0123456789abcdef" * 2
@@ -75,11 +75,22 @@ def test_the_first_link_of_an_id_stands(links: Links) -> None:
 
 def test_a_revoked_link_is_not_found(links: Links) -> None:
     made = links.add(J, link())
-    links.revoke(J, made.id)
-    links.revoke(J, made.id)
+    links.revoke(J, made)
+    links.revoke(J, made)
     assert links.ids(J) == []
     with pytest.raises(FileNotFoundError):
         links.find(J, made.id)
+
+
+def test_a_standing_link_that_was_revoked_is_not_made_again(links: Links) -> None:
+    made = links.add(J, link(id=standing_id(0), standing=True))
+    links.revoke(J, made)
+    assert links.add(J, made).revoked
+    with pytest.raises(FileNotFoundError):
+        links.find(J, made.id)
+    other = link(id=standing_id(1), standing=True)
+    assert links.add(J, other) == links.find(J, other.id) == other
+    assert links.token(J, other) != links.token(J, made)
 
 
 @pytest.mark.parametrize("link_id", ["", "..", "../final", "0" * 15, "0" * 17, "G" * 16])

@@ -60,7 +60,7 @@ def test_job_that_ends_late_is_kept_a_week_and_tells_at_once(
     retention: Retention, expires: timedelta
 ) -> None:
     retention.schedule(job(expires=expires), final())
-    assert deleted_at(job(expires=expires), final()) == END + 7 * DAY
+    assert deleted_at(job(expires=expires).expires_at, final()) == END + 7 * DAY
     assert due(retention, END + MINUTE) == [(J, "expiring")]
     assert ("a" * 32, "job") not in due(retention, END + 7 * DAY)
     assert ("a" * 32, "job") in due(retention, END + 7 * DAY + MINUTE)
