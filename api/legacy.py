@@ -30,7 +30,7 @@ from api.legacy_status import (
 )
 from api.link_service import LINK_READER, LinkService
 from api.links import link_urls
-from api.problems import CallerNotAllowed, TaskUnknown
+from api.problems import CallerNotAllowed, JobExpired, JobGone, TaskUnknown
 from core.catalog import find_model
 from core.config import Settings
 from core.containers.opening import within
@@ -129,8 +129,11 @@ def _output_link(links: LinkService, view: JobView) -> _Made | None:
         return None
     called = output_names(view.job, final.finished_at)
     names = {gives: called[key] for key, gives in _FILES.items()}
-    # A standing one, so that every poll tells the same URLs.
-    return links.standing(view.job.id, LINK_READER, names=names, days=_days_left(final))
+    try:
+        # A standing one, so that every poll tells the same URLs.
+        return links.standing(view.job.id, LINK_READER, names=names, days=_days_left(final))
+    except JobExpired as error:  # and about to be deleted
+        raise JobGone() from error
 
 
 def _output_urls(job_id: str, link: Link, token: str) -> dict[str, str]:

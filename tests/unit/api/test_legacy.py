@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api import link_service
 from api.legacy_status import job_id_of
 from core.config import Settings
 from core.job_folder import JobFolder
 from core.job_store import JobStore
+from core.jobs import utc_now
 from core.key_ring import open_key_ring
 from tests.unit.api.conftest import FAILED_IMAGES, IMAGE_LIST
 
@@ -142,6 +145,18 @@ def test_a_task_that_no_worker_serves_says_so(
     status = client.get(f"{BASE}/task/{task_id}").get_json()["status"]
     assert "0 out of 1 shards finished" in status["message"]
     assert "waits for a worker" in status["message"]
+
+
+def test_a_task_whose_time_is_over_is_gone(
+    client: FlaskClient, task_id: str, end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = job_id_of(task_id)
+    assert job_id is not None
+    end(job_id, b'{"images": []}', "completed")
+    later = utc_now() + timedelta(days=200)
+    monkeypatch.setattr(link_service, "utc_now", lambda: later)
+    answer = client.get(f"{BASE}/task/{task_id}")
+    assert (answer.status_code, list(answer.get_json())) == (410, ["error"])
 
 
 def test_a_revoked_link_is_not_brought_back_by_polls(
