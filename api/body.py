@@ -5,14 +5,15 @@ flask-openapi3 would take duplicate keys and answer 500 to deep nesting and to l
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from flask import Request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from api.problems import BodyTooLarge, NotJson, UnreadableBody
+from api.problems import BodyTooLarge, BodyTooSlow, NotJson, UnreadableBody
 
 #: Ten thousand names of 800 letters, and some room.
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -38,7 +39,7 @@ class JsonRequest(Request):
     max_content_length = MAX_BODY_BYTES + 1
 
     def get_json(self, *_: Any, **__: Any) -> Any:
-        """The body's JSON object. Raises NotJson, BodyTooLarge or UnreadableBody."""
+        """The body's JSON object. Raises NotJson, BodyTooLarge, BodyTooSlow or UnreadableBody."""
         is_json = self.mimetype == "application/json"
         may_be_left_out = self.endpoint in _MAY_BE_LEFT_OUT
         if not is_json and not may_be_left_out:
@@ -58,6 +59,8 @@ class JsonRequest(Request):
             data = self.get_data(cache=False)
         except RequestEntityTooLarge:
             data = None
+        except ClientDisconnected:
+            raise BodyTooSlow() from None
         if data is None or len(data) > MAX_BODY_BYTES:
             self._read_away()
             raise BodyTooLarge()
@@ -66,9 +69,10 @@ class JsonRequest(Request):
     def _read_away(self) -> None:
         """Take what is still being sent: who is cut off while sending never sees the answer."""
         stream = self.environ["wsgi.input"]
-        for _ in range(_MOST_READ_AWAY // _PIECE):
-            if not stream.read(_PIECE):
-                return
+        with suppress(OSError):  # too slow, or gone
+            for _ in range(_MOST_READ_AWAY // _PIECE):
+                if not stream.read(_PIECE):
+                    return
 
 
 def read_object(data: bytes) -> dict[str, Any]:

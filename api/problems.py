@@ -39,6 +39,13 @@ class BodyTooLarge(MegaBatchError):
     code = "body_too_large"
 
 
+class BodyTooSlow(MegaBatchError):
+    """The body did not come whole, or not in time; send it again."""
+
+    status = 408
+    code = "body_too_slow"
+
+
 class NotJson(MegaBatchError):
     """The body must be JSON, sent with `Content-Type: application/json`."""
 
