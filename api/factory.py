@@ -27,6 +27,7 @@ from api.metrics import count_requests, metrics_blueprint
 from api.model_list import models_blueprint
 from api.pages import pages_blueprint
 from api.priority import Priorities, priority_blueprint
+from api.proxies import trust_proxies
 from api.result_files import ResultFiles
 from api.results import results_blueprint
 from api.retries import Retries, retries_blueprint
@@ -97,6 +98,7 @@ def create_app(settings: Settings, most_large_answers: int = 32) -> Flask:
     description = cache(partial(describe, app))
     app.register_api(documentation_blueprint(description))
     description()  # now, for it describes what is there when it is first asked
+    trust_proxies(app, settings.trusted_proxies)
     bound_large_answers(app, most_large_answers)
     return app
 

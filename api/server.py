@@ -75,6 +75,8 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
             "worker_class": CarefulWorker,
             # It would wait for readers of its own accord, without an end.
             "sendfile": False,
+            # It believes no proxy: api/proxies.py sees to them.
+            "forwarded_allow_ips": "",
             "graceful_timeout": _GRACE,
             "timeout": _TIMEOUT,
             "logger_class": logger_class(self._settings.log_format),
