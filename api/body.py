@@ -28,14 +28,15 @@ _PIECE = 256 * 1024
 #: Endpoints whose body need not be there.
 _MAY_BE_LEFT_OUT = frozenset({"retries.retry_failed"})
 
+_BAD_PIECES = "The body's pieces (chunks) are malformed."
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
 class JsonRequest(Request):
     """A request whose `get_json` is strict, whoever calls it and however."""
 
-    # One more than is taken: of a body that does not tell its length, werkzeug (3.1) reads so
-    # much and quietly leaves the rest.
+    # One more than is taken (below, too): of a body that does not tell its length, werkzeug (3.1)
+    # reads so much and quietly leaves the rest.
     max_content_length = MAX_BODY_BYTES + 1
 
     def get_json(self, *_: Any, **__: Any) -> Any:
@@ -47,21 +48,31 @@ class JsonRequest(Request):
         try:
             data = self._read_body()
         except ParseException as error:
-            raise UnreadableBody("The body's pieces (chunks) are malformed.") from error
+            raise UnreadableBody(_BAD_PIECES) from error
         if may_be_left_out and not data:
             return {}
         if not is_json:
             raise NotJson()
         return read_object(data)
 
-    def _read_body(self) -> bytes:
+    def bound_body(self, most: int) -> None:
+        """To be called before `form`. Raises BodyTooLarge, BodyTooSlow or UnreadableBody."""
         try:
-            data = self.get_data(cache=False)
+            self._read_body(most, keep=True)
+        except BodyTooLarge:
+            raise BodyTooLarge(f"The body is larger than {most} bytes.") from None
+        except ParseException as error:
+            raise UnreadableBody(_BAD_PIECES) from error
+
+    def _read_body(self, most: int = MAX_BODY_BYTES, *, keep: bool = False) -> bytes:
+        self.max_content_length = most + 1
+        try:
+            data = self.get_data(cache=keep)
         except RequestEntityTooLarge:
             data = None
         except ClientDisconnected:
             raise BodyTooSlow() from None
-        if data is None or len(data) > MAX_BODY_BYTES:
+        if data is None or len(data) > most:
             self._read_away()
             raise BodyTooLarge()
         return data

@@ -104,6 +104,13 @@ class ScopeMissing(MegaBatchError):
     challenge = 'Bearer realm="MegaBatch", error="insufficient_scope"'
 
 
+class SentFromElsewhere(MegaBatchError):
+    """A page of another site sent this form; open the page of this service and do it there."""
+
+    status = 403
+    code = "sent_from_elsewhere"
+
+
 class CallerNotAllowed(MegaBatchError):
     """This caller is not allowed to use the service; ask whoever runs it to allow the name."""
 
