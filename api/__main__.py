@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser("python -m api", description="The HTTP API of MegaBatch.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--threads", type=int, default=16, help="requests at a time, a process")
+    parser.add_argument("--threads", type=int, default=64, help="requests at a time, a process")
     parser.add_argument("--processes", type=int, default=1)
     chosen = parser.parse_args(arguments)
     try:

@@ -13,6 +13,7 @@ from flask import Flask, Request, g, request
 
 from api.limits import Limits, add_limit_headers
 from api.problems import KeyNeeded, KeyUnknown, ScopeMissing
+from api.proxies import address_in
 from core.errors import JobFolderTrouble
 from core.jobs import LOCAL_CALLER
 from core.key_ring import KeyRing
@@ -183,7 +184,7 @@ def caller_of(text: str, keys: Keys) -> Caller:
 
 def address_of(asked: Request) -> str:
     """Where it comes from, as it is counted; no caller is called so."""
-    address = _address(asked)
+    address = address_in(asked.remote_addr or "")
     if isinstance(address, ipaddress.IPv6Address):
         return f"address {ipaddress.ip_network((address, _SITE), strict=False)}"
     return f"address {address or 'unknown'}"
@@ -204,13 +205,5 @@ def is_local(asked: Request, *, from_other_sites: bool = False) -> bool:
     origin = asked.headers.get("Origin")
     if origin is not None and origin != asked.host_url.rstrip("/"):
         return False
-    address = _address(asked)
+    address = address_in(asked.remote_addr or "")
     return bool(_LOCAL_HOST.fullmatch(asked.host) and address and address.is_loopback)
-
-
-def _address(asked: Request) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        found = ipaddress.ip_address(asked.remote_addr or "")
-    except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found

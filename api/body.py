@@ -5,14 +5,15 @@ flask-openapi3 would take duplicate keys and answer 500 to deep nesting and to l
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from flask import Request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from api.problems import BodyTooLarge, NotJson, UnreadableBody
+from api.problems import BodyTooLarge, BodyTooSlow, NotJson, UnreadableBody
 
 #: Ten thousand names of 800 letters, and some room.
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -27,18 +28,19 @@ _PIECE = 256 * 1024
 #: Endpoints whose body need not be there.
 _MAY_BE_LEFT_OUT = frozenset({"retries.retry_failed"})
 
+_BAD_PIECES = "The body's pieces (chunks) are malformed."
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
 class JsonRequest(Request):
     """A request whose `get_json` is strict, whoever calls it and however."""
 
-    # One more than is taken: of a body that does not tell its length, werkzeug (3.1) reads so
-    # much and quietly leaves the rest.
+    # One more than is taken (below, too): of a body that does not tell its length, werkzeug (3.1)
+    # reads so much and quietly leaves the rest.
     max_content_length = MAX_BODY_BYTES + 1
 
     def get_json(self, *_: Any, **__: Any) -> Any:
-        """The body's JSON object. Raises NotJson, BodyTooLarge or UnreadableBody."""
+        """The body's JSON object. Raises NotJson, BodyTooLarge, BodyTooSlow or UnreadableBody."""
         is_json = self.mimetype == "application/json"
         may_be_left_out = self.endpoint in _MAY_BE_LEFT_OUT
         if not is_json and not may_be_left_out:
@@ -46,19 +48,31 @@ class JsonRequest(Request):
         try:
             data = self._read_body()
         except ParseException as error:
-            raise UnreadableBody("The body's pieces (chunks) are malformed.") from error
+            raise UnreadableBody(_BAD_PIECES) from error
         if may_be_left_out and not data:
             return {}
         if not is_json:
             raise NotJson()
         return read_object(data)
 
-    def _read_body(self) -> bytes:
+    def bound_body(self, most: int) -> None:
+        """To be called before `form`. Raises BodyTooLarge, BodyTooSlow or UnreadableBody."""
         try:
-            data = self.get_data(cache=False)
+            self._read_body(most, keep=True)
+        except BodyTooLarge:
+            raise BodyTooLarge(f"The body is larger than {most} bytes.") from None
+        except ParseException as error:
+            raise UnreadableBody(_BAD_PIECES) from error
+
+    def _read_body(self, most: int = MAX_BODY_BYTES, *, keep: bool = False) -> bytes:
+        self.max_content_length = most + 1
+        try:
+            data = self.get_data(cache=keep)
         except RequestEntityTooLarge:
             data = None
-        if data is None or len(data) > MAX_BODY_BYTES:
+        except ClientDisconnected:
+            raise BodyTooSlow() from None
+        if data is None or len(data) > most:
             self._read_away()
             raise BodyTooLarge()
         return data
@@ -66,9 +80,10 @@ class JsonRequest(Request):
     def _read_away(self) -> None:
         """Take what is still being sent: who is cut off while sending never sees the answer."""
         stream = self.environ["wsgi.input"]
-        for _ in range(_MOST_READ_AWAY // _PIECE):
-            if not stream.read(_PIECE):
-                return
+        with suppress(OSError):  # too slow, or gone
+            for _ in range(_MOST_READ_AWAY // _PIECE):
+                if not stream.read(_PIECE):
+                    return
 
 
 def read_object(data: bytes) -> dict[str, Any]:

@@ -65,6 +65,7 @@ _STATUSES = {
     401: "a key is needed",
     403: "the key does not allow this",
     404: "there is no such thing",
+    408: "the body did not come in time",
     409: "the job's status does not allow this",
     410: "the job was deleted",
     413: "the body is too large",

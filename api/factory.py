@@ -18,6 +18,7 @@ from api.headers import add_headers
 from api.health import health_blueprint
 from api.job_service import JobService
 from api.jobs import jobs_blueprint
+from api.large_answers import bound_large_answers
 from api.legacy import legacy_blueprint
 from api.limits import Limits
 from api.link_service import LinkService
@@ -26,6 +27,7 @@ from api.metrics import count_requests, metrics_blueprint
 from api.model_list import models_blueprint
 from api.pages import pages_blueprint
 from api.priority import Priorities, priority_blueprint
+from api.proxies import trust_proxies
 from api.queries import refuse_repeated
 from api.result_files import ResultFiles
 from api.results import results_blueprint
@@ -59,8 +61,11 @@ class Api(OpenAPI):
             self.paths[path] = item.model_copy(update=more)
 
 
-def create_app(settings: Settings) -> Flask:
-    """The app; connects to nothing yet. Raises ConfigError or InvalidRequest for bad settings."""
+def create_app(settings: Settings, most_large_answers: int = 32) -> Flask:
+    """The app; connects to nothing yet. Raises ConfigError or InvalidRequest for bad settings.
+
+    `most_large_answers`: how many may be on their way at a time.
+    """
     find_model(settings.default_model, settings.model_files)
     store = open_job_store(settings, socket_timeout=_REDIS_SECONDS)
     # A results file may take minutes to send, which an impatient folder would cut short.
@@ -95,6 +100,8 @@ def create_app(settings: Settings) -> Flask:
     description = cache(partial(describe, app))
     app.register_api(documentation_blueprint(description))
     description()  # now, for it describes what is there when it is first asked
+    trust_proxies(app, settings.trusted_proxies)
+    bound_large_answers(app, most_large_answers)
     return app
 
 

@@ -39,6 +39,13 @@ class BodyTooLarge(MegaBatchError):
     code = "body_too_large"
 
 
+class BodyTooSlow(MegaBatchError):
+    """The body did not come whole, or not in time; send it again."""
+
+    status = 408
+    code = "body_too_slow"
+
+
 class NotJson(MegaBatchError):
     """The body must be JSON, sent with `Content-Type: application/json`."""
 
@@ -95,6 +102,13 @@ class ScopeMissing(MegaBatchError):
     status = 403
     code = "scope_missing"
     challenge = 'Bearer realm="MegaBatch", error="insufficient_scope"'
+
+
+class SentFromElsewhere(MegaBatchError):
+    """A page of another site sent this form; open the page of this service and do it there."""
+
+    status = 403
+    code = "sent_from_elsewhere"
 
 
 class CallerNotAllowed(MegaBatchError):

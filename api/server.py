@@ -1,25 +1,15 @@
-"""gunicorn with threads, told here what to do, and kept from repeating what it was sent."""
+"""gunicorn with threads, told here what to do."""
 
-import json
 import logging
 import sys
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from gunicorn.http.errors import (
-    InvalidResponseHeader,
-    InvalidResponseHeaderName,
-    LimitRequestHeaders,
-    LimitRequestLine,
-    ParseException,
-)
-from gunicorn.workers.gthread import ThreadWorker
 
-from api.errors import PROBLEM_TYPE
+from api.connections import CarefulWorker
 from api.factory import create_app
 from api.shared_counts import forget
 from core.config import Settings
@@ -36,8 +26,6 @@ _GRACE = 25
 _TIMEOUT = 60
 # By this exit code gunicorn knows that it is of no use to start the worker again.
 _CANNOT_START = 3
-# Faults of what the app answers, not of what it was sent.
-_OF_OURS = (InvalidResponseHeader, InvalidResponseHeaderName)
 
 
 class ServerOptions(msgspec.Struct, frozen=True):
@@ -47,6 +35,11 @@ class ServerOptions(msgspec.Struct, frozen=True):
     port: int
     threads: int
     processes: int
+
+    @property
+    def most_large_answers(self) -> int:
+        """Of a process at a time: half of the threads stay free for all else."""
+        return max(1, self.threads // 2)
 
     @property
     def address(self) -> str:
@@ -66,45 +59,6 @@ def logger_class(log_format: LogFormat) -> type[Logger]:
     return OurLogger
 
 
-class DiscreetWorker(ThreadWorker):  # type: ignore[misc]
-    """Answers what is no HTTP with a problem; gunicorn's own page repeats the line at fault."""
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        if not isinstance(exc, ParseException) or isinstance(exc, _OF_OURS):
-            super().handle_error(req, client, addr, exc)
-            return
-        self.log.warning("malformed request: %s", type(exc).__name__)
-        try:
-            client.sendall(_malformed(_status_of(exc)))
-        except OSError:
-            self.log.debug("its sender has gone")
-
-
-def _status_of(error: BaseException) -> HTTPStatus:
-    if isinstance(error, LimitRequestLine):
-        return HTTPStatus.REQUEST_URI_TOO_LONG
-    if isinstance(error, LimitRequestHeaders):
-        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-    return HTTPStatus.BAD_REQUEST
-
-
-def _malformed(status: HTTPStatus) -> bytes:
-    problem = {
-        "type": "urn:megabatch:problem:bad_request",
-        "title": status.phrase,
-        "status": status,
-        "detail": "This is not an HTTP request that can be read.",
-        "code": "bad_request",
-        "errors": [],
-    }
-    body = json.dumps(problem).encode()
-    head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
-        f"Content-Type: {PROBLEM_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode("ascii") + body
-
-
 class ApiServer(BaseApplication):  # type: ignore[misc]
     """gunicorn without its own command line and configuration files."""
 
@@ -118,7 +72,11 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
             "bind": self._options.address,
             "workers": self._options.processes,
             "threads": self._options.threads,
-            "worker_class": DiscreetWorker,
+            "worker_class": CarefulWorker,
+            # It would wait for readers of its own accord, without an end.
+            "sendfile": False,
+            # It believes no proxy: api/proxies.py sees to them.
+            "forwarded_allow_ips": "",
             "graceful_timeout": _GRACE,
             "timeout": _TIMEOUT,
             "logger_class": logger_class(self._settings.log_format),
@@ -131,7 +89,7 @@ class ApiServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """Called in each worker process, so that no two of them share a connection."""
         try:
-            app = create_app(self._settings)
+            app = create_app(self._settings, self._options.most_large_answers)
         except MegaBatchError as error:
             logger.critical("%s", error.message)
             sys.exit(_CANNOT_START)

@@ -7,13 +7,15 @@ pages of jobs alone, and the API never reads it.
 
 import re
 from datetime import datetime, timedelta
+from typing import cast
 
 import msgspec
 from flask import Blueprint, Request, Response, redirect, request
 
 from api.auth import Keys, caller_of, is_local
+from api.body import JsonRequest
 from api.page import page
-from api.problems import KeyNeeded, KeyUnknown, ScopeMissing
+from api.problems import KeyNeeded, KeyUnknown, ScopeMissing, SentFromElsewhere
 from core.errors import ConfigError
 from core.jobs import utc_now
 from core.keys import Caller, Scope, digest_of
@@ -26,6 +28,8 @@ SIGNED_IN_SECONDS = 12 * 60 * 60
 #: Where the browser may go on to after signing in; nobody is sent to another place or host.
 _PAGES = re.compile(r"/jobs(/[0-9a-f]{32})?", re.ASCII)
 _PATH = "/jobs"
+# A key and a page.
+_MAX_FORM_BYTES = 8 * 1024
 
 
 class _SignedIn(msgspec.Struct, frozen=True, tag="signed-in"):
@@ -79,6 +83,7 @@ def add_sign_in(blueprint: Blueprint, sign_ins: SignIns) -> None:
 
     @blueprint.post("/sign-in")
     def sign_in() -> Response:
+        _check_form()
         after = request.form.get("next", "")
         try:
             cookie = sign_ins.cookie(request.form.get("key", "").strip())
@@ -98,9 +103,25 @@ def add_sign_in(blueprint: Blueprint, sign_ins: SignIns) -> None:
 
     @blueprint.post("/sign-out")
     def sign_out() -> Response:
+        _check_form()
         response = redirect("/sign-in", 303)
         response.delete_cookie(COOKIE, path=_PATH, httponly=True, samesite="Strict")
         return response  # type: ignore[return-value]  # Flask's own kind of response
+
+
+def _check_form() -> None:
+    """Raises BodyTooLarge, or SentFromElsewhere: nobody is to be signed in by another site's page.
+
+    What `Sec-Fetch-Site` says holds behind any proxy, but browsers send it over https alone.
+    """
+    cast(JsonRequest, request).bound_body(_MAX_FORM_BYTES)
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        ours = site in ("same-origin", "none")
+    else:
+        ours = origin is None or origin.partition("://")[2] == request.host
+    if not ours:
+        raise SentFromElsewhere()
 
 
 def form(sign_ins: SignIns, *, after: str, status: int = 200, wrong: str = "") -> Response:

@@ -25,7 +25,7 @@ CODE_FOLDER = Path(__file__).resolve().parents[1]
 @click.option(
     "--threads",
     type=click.IntRange(1),
-    default=16,
+    default=64,
     show_default=True,
     help="Requests at a time, a process.",
 )

@@ -68,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_hosts: tuple[str, ...] = ("*",)
     #: Private address ranges that those hosts may resolve to; plain http is allowed there too.
     allowed_private_ranges: tuple[IpNetwork, ...] = ()
+    #: Where proxies are that say truly who asked them, and by which name.
+    trusted_proxies: tuple[IpNetwork, ...] = _networks("127.0.0.0/8, ::1/128")
     #: The model of jobs that name none.
     default_model: str = "megadetector-v3"
     #: Frozen graphs of one's own, which jobs may name by their files' stems.
@@ -102,6 +104,7 @@ VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("MEGABATCH_ALLOWED_HOSTS", "allowed_hosts", _words),
     ("MEGABATCH_WEBHOOK_HOSTS", "webhook_hosts", _words),
     ("MEGABATCH_ALLOWED_PRIVATE_RANGES", "allowed_private_ranges", _networks),
+    ("MEGABATCH_TRUSTED_PROXIES", "trusted_proxies", _networks),
     ("MEGABATCH_DEFAULT_MODEL", "default_model", str),
     ("MEGABATCH_MODEL_FILES", "model_files", _paths),
     ("MEGABATCH_MODEL_FOLDER", "model_folder", _path),

@@ -55,6 +55,10 @@ def endpoints(document: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+#: The forms of the pages take no JSON, and stand in no description.
+FORMS = (("POST", "/sign-in"), ("POST", "/sign-out"))
+
+
 def pieces() -> Iterator[bytes]:
     """A hundred megabytes of which nobody was told how many they are."""
     yield b'{"name": "'
@@ -67,7 +71,9 @@ def pieces() -> Iterator[bytes]:
 def refusal(system: System) -> Callable[..., tuple[int, str, float]]:
     """Status, content type and the fewest seconds of the answer to a body."""
 
-    def send(method: str, path: str, body: Callable[[], Any]) -> tuple[int, str, float]:
+    def send(
+        method: str, path: str, body: Callable[[], Any], kind: str = "application/json"
+    ) -> tuple[int, str, float]:
         taken, answer = [], None
         with urllib3.PoolManager(retries=False, timeout=30) as http:
             while len(taken) < TRIES and min(taken, default=MOST) >= MOST:
@@ -76,7 +82,8 @@ def refusal(system: System) -> Callable[..., tuple[int, str, float]]:
                     method,
                     system.url + path,
                     body=body(),
-                    headers={"Content-Type": "application/json"},
+                    headers={"Content-Type": kind},
+                    redirect=False,
                 )
                 taken.append(time.monotonic() - began)
         assert answer is not None
@@ -102,14 +109,35 @@ def test_every_bad_body_is_refused_at_once_everywhere(
     assert [one for one in wrong if one[2] != "nothing" or not one[1].endswith("failed")] == []
 
 
+def test_no_form_is_taken_for_more_than_it_is(
+    system: System, refusal: Callable[..., tuple[int, str, float]]
+) -> None:
+    system.start_api()
+    bodies = {
+        **BODIES,
+        "many fields": b"a&" * 1_000_000,
+        "many fields of a key": b"key=x&" * 1_000_000,
+        "many signs": b"key=" + b"%41" * 1_000_000,
+    }
+    wrong = []
+    for method, path in FORMS:
+        for name, body in bodies.items():
+            for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+                status, _, seconds = refusal(method, path, lambda body=body: body, kind)
+                small = {"/sign-in": 401, "/sign-out": 303}[path]
+                if status != (413 if len(body) > 8192 else small) or seconds >= MOST:
+                    wrong.append((path, name, kind, status, seconds))
+    assert wrong == []
+
+
 def test_a_hundred_megabytes_are_refused_at_once_everywhere(
     system: System, refusal: Callable[..., tuple[int, str, float]]
 ) -> None:
     system.start_api()
     whole = b'{"name": "' + b"x" * (HUGE * MEGABYTE) + b'"}'
-    for method, path in endpoints(system.call("GET", "/openapi.json")):
+    for method, path in [*endpoints(system.call("GET", "/openapi.json")), *FORMS]:
         for body in (lambda: whole, pieces):
             status, kind, seconds = refusal(method, path, body)
-            assert (status, "json" in kind) == (413, True), path
+            assert (status, "json" in kind) == (413, (method, path) not in FORMS), path
             assert seconds < MOST, path
     assert system.refusal("GET", "/readyz") is None

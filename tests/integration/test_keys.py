@@ -66,3 +66,22 @@ def test_greedy_requests_leave_the_others_room(system: System, settings: Setting
         thread.join()
     assert 60 <= statuses.count(200) <= 75
     assert statuses.count(429) == len(statuses) - statuses.count(200)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "url"),
+    [("", "https://megabatch.example"), ("192.0.2.0/24", "http://127.0.0.1:")],
+    ids=["this machine", "others alone"],
+)
+def test_a_proxy_is_believed_where_it_is_trusted(system: System, trusted: str, url: str) -> None:
+    system.environment["MEGABATCH_TRUSTED_PROXIES"] = trusted
+    system.start_api()
+    # The last is one that gunicorn would believe from this machine by itself.
+    told = {
+        "X-Forwarded-Host": "megabatch.example",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Ssl": "on",
+    }
+    with closing(http.client.HTTPConnection("127.0.0.1", system.port, timeout=20)) as connection:
+        connection.request("GET", "/", headers=told)
+        assert url in connection.getresponse().read().decode()

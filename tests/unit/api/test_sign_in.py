@@ -125,6 +125,45 @@ def test_signing_out_ends_it(client: FlaskClient, key: str) -> None:
     assert client.get("/jobs").status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({}, False),
+        ({"Origin": "http://localhost"}, False),
+        ({"Origin": "https://localhost"}, False),  # a proxy may have taken the s away
+        ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, False),
+        ({"Origin": "https://megabatch.example", "Sec-Fetch-Site": "same-origin"}, False),
+        ({"Origin": "https://evil.example"}, True),
+        ({"Origin": "http://localhost:3000"}, True),
+        ({"Origin": "http://localhost.evil.example"}, True),
+        ({"Origin": "null"}, True),
+        ({"Origin": ""}, True),
+        ({"Sec-Fetch-Site": "cross-site"}, True),
+        ({"Sec-Fetch-Site": "same-site"}, True),
+    ],
+)
+def test_no_other_site_signs_anybody_in_or_out(
+    client: FlaskClient, key: str, path: str, headers: dict[str, str], refused: bool
+) -> None:
+    answer = client.post(path, data={"key": key}, headers=headers)
+    assert answer.status_code == (403 if refused else 303)
+    assert ("Set-Cookie" in answer.headers) != refused
+    assert not refused or "page of another site" in answer.text
+
+
+def test_pages_let_the_browser_say_that_a_form_is_theirs(client: FlaskClient) -> None:
+    assert client.get("/sign-in").headers["Referrer-Policy"] == "same-origin"
+
+
+def test_a_form_is_small(client: FlaskClient, key: str) -> None:
+    assert client.post("/sign-in", data={"key": key, "x": "x" * 8000}).status_code == 303
+    for path in ("/sign-in", "/sign-out"):
+        answer = client.post(path, data={"key": key, "x": "x" * 8200})
+        assert (answer.status_code, "Set-Cookie" in answer.headers) == (413, False)
+        assert "larger than 8192 bytes" in answer.text
+
+
 def forged(settings: Settings, key: str) -> dict[str, str]:
     """Cookies that were not made by signing in."""
     never = {"digest": digest_of(key), "expires_at": utc_now() + timedelta(hours=1)}
