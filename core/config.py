@@ -66,8 +66,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ("*.blob.core.windows.net",)
     #: Hosts that webhooks may be on, likewise; `*` stands for all.
     webhook_hosts: tuple[str, ...] = ("*",)
-    #: Private address ranges that those hosts may resolve to; plain http is allowed there too.
+    #: Private address ranges that may be read; plain http and any port are allowed there too.
     allowed_private_ranges: tuple[IpNetwork, ...] = ()
+    #: Private address ranges that webhooks may be at, likewise.
+    webhook_private_ranges: tuple[IpNetwork, ...] = ()
     #: Where proxies are that say truly who asked them, and by which name.
     trusted_proxies: tuple[IpNetwork, ...] = _networks("127.0.0.0/8, ::1/128")
     #: The model of jobs that name none.
@@ -105,6 +107,7 @@ VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("MEGABATCH_WEBHOOK_HOSTS", "webhook_hosts", _words),
     ("MEGABATCH_ALLOWED_PRIVATE_RANGES", "allowed_private_ranges", _networks),
     ("MEGABATCH_TRUSTED_PROXIES", "trusted_proxies", _networks),
+    ("MEGABATCH_WEBHOOK_PRIVATE_RANGES", "webhook_private_ranges", _networks),
     ("MEGABATCH_DEFAULT_MODEL", "default_model", str),
     ("MEGABATCH_MODEL_FILES", "model_files", _paths),
     ("MEGABATCH_MODEL_FOLDER", "model_folder", _path),

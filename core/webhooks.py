@@ -14,7 +14,7 @@ from typing import cast
 import msgspec
 
 from core.config import Settings
-from core.containers.guard import Guard, Resolver, resolve_host
+from core.containers.guard import Guard, Reach, Resolver, resolve_host
 from core.errors import InvalidRequest
 from core.jobs import TERMINAL, AcceptedJob, Event, FinalRecord, Job, JobRequest, JobStatus
 
@@ -190,7 +190,13 @@ def wait_after(attempt: Attempt, retry_after: float | None) -> float:
 
 def webhook_guard(settings: Settings, resolve: Resolver = resolve_host) -> Guard:
     """Which webhooks may be reached."""
-    return Guard(settings, resolve, hosts=settings.webhook_hosts, setting="MEGABATCH_WEBHOOK_HOSTS")
+    reach = Reach(
+        settings.webhook_hosts,
+        settings.webhook_private_ranges,
+        hosts_setting="MEGABATCH_WEBHOOK_HOSTS",
+        ranges_setting="MEGABATCH_WEBHOOK_PRIVATE_RANGES",
+    )
+    return Guard(settings, resolve, reach)
 
 
 def check_webhook(request: JobRequest, settings: Settings) -> None:

@@ -123,6 +123,17 @@ def host_matches(host: str, patterns: Iterable[str]) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What may be reached, and the settings that say so."""
+
+    hosts: tuple[str, ...]
+    #: Private addresses: of those hosts, or named themselves.
+    ranges: tuple[IpNetwork, ...]
+    hosts_setting: str = "MEGABATCH_ALLOWED_HOSTS"
+    ranges_setting: str = "MEGABATCH_ALLOWED_PRIVATE_RANGES"
+
+
 class Guard:
     """Decides which URLs may be reached, by the service's settings."""
 
@@ -130,14 +141,10 @@ class Guard:
         self,
         settings: Settings,
         resolve: Resolver = resolve_host,
-        *,
-        hosts: tuple[str, ...] | None = None,
-        setting: str = "MEGABATCH_ALLOWED_HOSTS",
+        reach: Reach | None = None,
     ) -> None:
-        """`hosts` and the setting that holds them, where they are not those of containers."""
-        self._hosts = settings.allowed_hosts if hosts is None else hosts
-        self._setting = setting
-        self._ranges: tuple[IpNetwork, ...] = settings.allowed_private_ranges
+        """`reach`: where it is not that of containers."""
+        self._reach = reach or Reach(settings.allowed_hosts, settings.allowed_private_ranges)
         self._resolve = resolve
 
     def check(self, url: str) -> tuple[Location, str]:
@@ -163,10 +170,11 @@ class Guard:
         return str(min(addresses, key=lambda address: address.version))
 
     def _check_name(self, origin: Origin) -> None:
-        if not host_matches(origin.host, self._hosts):
+        reach = self._reach
+        if not host_matches(origin.host, reach.hosts):
             raise UrlNotAllowed(
                 f"The service may not reach the host {origin.host}. Allowed are: "
-                f"{', '.join(self._hosts)}. To allow another, add it to {self._setting}."
+                f"{', '.join(reach.hosts)}. To allow another, add it to {reach.hosts_setting}."
             )
 
     def _addresses(self, origin: Origin) -> list[IpAddress]:
@@ -176,7 +184,7 @@ class Guard:
         except socket.gaierror as error:
             raise _unresolved(origin.host, error.errno) from error
         except ValueError as error:  # an address with a zone is never a public one
-            raise _not_public(origin.host) from error
+            raise self._not_public(origin.host) from error
         if not addresses:
             raise _unresolved(origin.host, socket.EAI_NONAME)
         return addresses
@@ -184,28 +192,27 @@ class Guard:
     def _is_private(self, address: IpAddress) -> bool:
         """Whether the settings open this address though it may be private."""
         plain = unwrapped(address)
-        return not is_metadata(plain) and any(plain in allowed for allowed in self._ranges)
+        return not is_metadata(plain) and any(plain in one for one in self._reach.ranges)
 
     def _check_public(self, origin: Origin, addresses: list[IpAddress], *, named: bool) -> None:
         if not named or not all(self._is_private(a) or is_public(a) for a in addresses):
-            raise _not_public(origin.host)
+            raise self._not_public(origin.host)
         if origin.scheme != "https":
             raise UrlNotAllowed(
                 "The URL must start with https://. Plain http is only for addresses in "
-                "MEGABATCH_ALLOWED_PRIVATE_RANGES."
+                f"{self._reach.ranges_setting}."
             )
         if origin.port != _HTTPS_PORT:
             raise UrlNotAllowed(
                 f"The URL names port {origin.port}. Ports other than 443 are only for addresses "
-                "in MEGABATCH_ALLOWED_PRIVATE_RANGES."
+                f"in {self._reach.ranges_setting}."
             )
 
-
-def _not_public(host: str) -> UrlNotAllowed:
-    return UrlNotAllowed(
-        f"The host {host} is not at a public address that is reached by name. For a private "
-        "endpoint or an emulator, add its range to MEGABATCH_ALLOWED_PRIVATE_RANGES."
-    )
+    def _not_public(self, host: str) -> UrlNotAllowed:
+        return UrlNotAllowed(
+            f"The host {host} is not at a public address that is reached by name. For a private "
+            f"endpoint or an emulator, add its range to {self._reach.ranges_setting}."
+        )
 
 
 def _unresolved(host: str, number: int | None) -> ContainerError | StorageTrouble:

@@ -39,7 +39,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     local = (ip_network("127.0.0.0/8"),)
-    return msgspec.structs.replace(settings, allowed_private_ranges=local)
+    return msgspec.structs.replace(
+        settings, allowed_private_ranges=local, webhook_private_ranges=local
+    )
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     here = (ipaddress.ip_network("127.0.0.0/8"),)
-    return msgspec.structs.replace(settings, allowed_private_ranges=here)
+    return msgspec.structs.replace(settings, webhook_private_ranges=here)
 
 
 def make_due(settings: Settings) -> None:

@@ -29,7 +29,7 @@ PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text()
 RECEIVE, MAIL = fences(PAGE, "python")
 SECRET, OTHER = "whsec_" + "A" * 43 + "=", "whsec_" + "B" * 43 + "="
 J = "a" * 32
-GUARD = webhook_guard(Settings(allowed_private_ranges=(ipaddress.ip_network("127.0.0.0/8"),)))
+GUARD = webhook_guard(Settings(webhook_private_ranges=(ipaddress.ip_network("127.0.0.0/8"),)))
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 Tell = Callable[..., Posted]

@@ -31,7 +31,9 @@ FAILED = Progress(listing_over=True, images=3, images_done=3, images_failed=1, s
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     local = (ip_network("127.0.0.0/8"),)
-    return msgspec.structs.replace(settings, allowed_private_ranges=local, webhook_hosts=("*",))
+    return msgspec.structs.replace(
+        settings, allowed_private_ranges=local, webhook_private_ranges=local
+    )
 
 
 @pytest.fixture

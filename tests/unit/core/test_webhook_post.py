@@ -18,7 +18,7 @@ from tests.unit.core.containers.conftest import TLS_HOST, certificate, server_tl
 
 __all__ = ["certificate", "server_tls"]  # fixtures
 
-HERE = Settings(allowed_private_ranges=(ipaddress.ip_network("127.0.0.0/8"),))
+HERE = Settings(webhook_private_ranges=(ipaddress.ip_network("127.0.0.0/8"),))
 BODY, HEADERS = b'{"a":1}', {"webhook-id": "msg_1"}
 
 

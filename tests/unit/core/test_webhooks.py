@@ -245,9 +245,15 @@ def test_hosts_can_be_narrowed_and_private_ranges_opened() -> None:
     with pytest.raises(UrlNotAllowed, match="MEGABATCH_WEBHOOK_HOSTS"):
         narrow.check("https://hooks.example.com/x")
     here = (ipaddress.ip_network("127.0.0.0/8"),)
-    assert resolving(allowed_private_ranges=here).check("http://127.0.0.1:8000/x")
+    assert resolving(webhook_private_ranges=here).check("http://127.0.0.1:8000/x")
     with pytest.raises(UrlNotAllowed):
-        resolving("169.254.169.254", allowed_private_ranges=here).check("https://x.org/x")
+        resolving("169.254.169.254", webhook_private_ranges=here).check("https://x.org/x")
+
+
+def test_what_may_be_read_may_not_be_told() -> None:
+    here = (ipaddress.ip_network("127.0.0.0/8"),)
+    with pytest.raises(UrlNotAllowed, match="MEGABATCH_WEBHOOK_PRIVATE_RANGES"):
+        resolving(allowed_private_ranges=here).check("http://127.0.0.1:8000/x")
 
 
 def test_hosts_of_containers_are_not_those_of_webhooks() -> None:

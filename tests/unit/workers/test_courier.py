@@ -23,7 +23,7 @@ from workers.delivering import Deliverer
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     here = (ipaddress.ip_network("127.0.0.0/8"),)
-    return msgspec.structs.replace(settings, allowed_private_ranges=here)
+    return msgspec.structs.replace(settings, webhook_private_ranges=here)
 
 
 def end_job(bench: Bench, number: int, url: str, caller: str = "alice") -> str:

@@ -10,6 +10,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from core.config import Settings
+from core.containers.guard import Reach
 from core.errors import Unavailable
 from core.job_reader import PREFIX
 from core.jobs import EVENTS, Event, JobStatus, Progress, Webhook, utc_now
@@ -29,7 +30,7 @@ KEY = f"{PREFIX}deliveries"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, allowed_private_ranges=HERE)
+    return msgspec.structs.replace(settings, webhook_private_ranges=HERE)
 
 
 @pytest.fixture
@@ -334,7 +335,7 @@ def test_a_job_that_is_deleted_meanwhile_keeps_no_log(
             retention.bury(sweep)
             return super().check(url)
 
-    guard = Deleting(settings, hosts=("*",))
+    guard = Deleting(settings, reach=Reach(("*",), HERE))
     deliver(bench, Deliverer(bench.context, secrets, guard))
     assert len(server.received) == 1
     assert attempts(bench) == [] and seconds_left(bench) is None
