@@ -120,5 +120,5 @@ def file_answers(mimetype: str, description: str, schema: Described) -> Answers:
             "headers": {name: HEADERS[name] for name in part},
         },
         304: NOT_MODIFIED,
-        **problems(416),
+        **problems(412, 416),
     }

@@ -40,6 +40,7 @@ _SCHEMAS = "#/components/schemas/"
 # Headers of a request, by the status of the answer that they may lead to.
 _READ_FOR: dict[str, tuple[tuple[str, str], ...]] = {
     "304": (("If-None-Match", "The `ETag` of what you have: an empty 304 when nothing changed."),),
+    "412": (("If-Match", "The `ETag` of what you have: refused when it is another by now."),),
     "206": (
         ("Range", "The bytes to send, such as `bytes=1000-`."),
         ("If-Range", "The `ETag` of the part you have: the whole file when it is another by now."),

@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException
 
-from api.problems import FieldError, InvalidFields, KeyNeeded, ScopeMissing
+from api.problems import FieldError, InvalidFields, KeyNeeded, RangeNotSatisfiable, ScopeMissing
 from core.errors import (
     InvalidRequest,
     JobFolderTrouble,
@@ -68,6 +68,7 @@ _STATUSES = {
     408: "the body did not come in time",
     409: "the job's status does not allow this",
     410: "the job was deleted",
+    412: "it is not what If-Match names",
     413: "the body is too large",
     415: "the body is not JSON",
     416: "the Range lies beyond the end of the file",
@@ -109,6 +110,8 @@ def answer_megabatch_error(error: MegaBatchError) -> Response:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     if isinstance(error, LimitReached):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, RangeNotSatisfiable):
+        response.headers["Content-Range"] = f"bytes */{error.size}"
     if isinstance(error, KeyNeeded | ScopeMissing):
         response.headers["WWW-Authenticate"] = error.challenge
     if isinstance(error, Unavailable):

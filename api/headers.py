@@ -6,6 +6,7 @@ import uuid
 
 from flask import Flask, Response, g, request
 
+from api.problems import PreconditionFailed
 from core.logs import bind, unbind
 from core.secrets import redact
 
@@ -22,6 +23,13 @@ _SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+
+
+def check_if_match(*etags: str) -> None:
+    """Raises PreconditionFailed where the request wants another thing than one of these."""
+    wanted = request.if_match
+    if wanted and not wanted.star_tag and not any(wanted.is_strong(etag) for etag in etags):
+        raise PreconditionFailed()
 
 
 def add_headers(app: Flask) -> None:

@@ -7,6 +7,7 @@ from api.asking import build_request
 from api.auth import current_caller
 from api.described import NOT_MODIFIED, Answers, answer
 from api.errors import PROBLEM_RESPONSES, RETRY_AFTER, problems
+from api.headers import check_if_match
 from api.idempotency import REPLAYED_HEADER, IdempotencyHeader, once_of
 from api.job_service import JobService
 from api.job_views import JobView
@@ -40,7 +41,11 @@ _CANCELLED: Answers = {
     202: answer(JobResource, "Retry-After", description="What is finished will be merged."),
     **problems(409),
 }
-_SHOWN: Answers = {200: answer(JobResource, "ETag", "Retry-After"), 304: NOT_MODIFIED}
+_SHOWN: Answers = {
+    200: answer(JobResource, "ETag", "Retry-After"),
+    304: NOT_MODIFIED,
+    **problems(412),
+}
 
 
 def jobs_blueprint(service: JobService, settings: Settings) -> APIBlueprint:
@@ -95,6 +100,7 @@ def _add_reading(blueprint: APIBlueprint, service: JobService) -> None:
         empty 304 while nothing has changed.
         """
         response = _answer(service.view(path.job_id, current_caller()), 200)
+        check_if_match()  # which asks for more than the weak ETag of a poll tells
         response.add_etag(weak=True)
         response.make_conditional(request)
         return response

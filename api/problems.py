@@ -209,6 +209,25 @@ class ListCutShort(ListingCutShort):
     """
 
 
+class PreconditionFailed(MegaBatchError):
+    """This is not what If-Match names; ask again without it, and look at the ETag."""
+
+    status = 412
+    code = "precondition_failed"
+
+
+class RangeNotSatisfiable(MegaBatchError):
+    """The Range lies beyond the end of the file; Content-Range tells its size."""
+
+    status = 416
+    code = "range_not_satisfiable"
+
+    def __init__(self, size: int = 0) -> None:
+        super().__init__()
+        #: Bytes of the file.
+        self.size = size
+
+
 class JobGone(MegaBatchError):
     """This job was deleted, with all that it owned."""
 

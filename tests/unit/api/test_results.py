@@ -145,6 +145,7 @@ def test_a_range_beyond_the_end_is_a_problem(client: FlaskClient, long_path: str
     answer = client.get(long_path, headers={"Range": f"bytes={len(LONG)}-"})
     assert answer.status_code == 416
     assert answer.get_json(force=True)["code"] == "range_not_satisfiable"
+    assert answer.headers["Content-Range"] == f"bytes */{len(LONG)}"
 
 
 def test_a_broken_download_goes_on_only_with_the_same_file(
@@ -155,6 +156,33 @@ def test_a_broken_download_goes_on_only_with_the_same_file(
     other = client.get(long_path, headers={"Range": "bytes=9-", "If-Range": '"other"'})
     assert (same.status_code, same.data) == (206, LONG[9:])
     assert (other.status_code, other.data) == (200, LONG)
+
+
+def test_a_part_is_never_packed(client: FlaskClient, long_path: str) -> None:
+    part = client.get(long_path, headers={"Range": "bytes=10-", "Accept-Encoding": "gzip"})
+    assert part.status_code == 206 and "Content-Encoding" not in part.headers
+    assert part.data == client.get(long_path).data[10:]
+    assert part.headers["Vary"] == "Accept-Encoding"
+
+
+def test_a_part_of_what_may_be_another_file_is_not_sent(
+    client: FlaskClient, long_path: str
+) -> None:
+    etag = client.head(long_path).headers["ETag"]
+    for known, status in ((etag, 206), (f"W/{etag}", 200)):
+        headers = {"Range": "bytes=10-", "If-Range": known}
+        assert client.get(long_path, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("part", [{}, {"Range": "bytes=10-"}])
+def test_what_must_match_does(client: FlaskClient, long_path: str, part: dict[str, str]) -> None:
+    etag = client.head(long_path).headers["ETag"]
+    for match in ("*", etag, f'"other", {etag}'):
+        assert client.get(long_path, headers={"If-Match": match, **part}).status_code in (200, 206)
+    for match in ('"other"', f"W/{etag}"):
+        refused = client.get(long_path, headers={"If-Match": match, **part})
+        assert refused.status_code == 412
+        assert refused.get_json(force=True)["code"] == "precondition_failed"
 
 
 def test_results_are_packed_for_who_takes_it(client: FlaskClient, long_path: str) -> None:
