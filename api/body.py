@@ -70,8 +70,10 @@ class JsonRequest(Request):
             data = self.get_data(cache=keep)
         except RequestEntityTooLarge:
             data = None
-        except ClientDisconnected:
-            raise BodyTooSlow() from None
+        except ClientDisconnected as error:
+            if isinstance(error.__context__, TimeoutError):
+                raise BodyTooSlow() from None
+            raise
         if data is None or len(data) > most:
             self._read_away()
             raise BodyTooLarge()

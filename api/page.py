@@ -18,8 +18,6 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     """The rendered template; every value is escaped in it."""
     response = Response(render_template(template, **values), status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = POLICY
-    # With `no-referrer`, browsers would not tell us that a form comes from this page.
-    response.headers["Referrer-Policy"] = "same-origin"
     return response
 
 

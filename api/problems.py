@@ -40,7 +40,7 @@ class BodyTooLarge(MegaBatchError):
 
 
 class BodyTooSlow(MegaBatchError):
-    """The body did not come whole, or not in time; send it again."""
+    """The body did not come in time; send it again."""
 
     status = 408
     code = "body_too_slow"

@@ -115,14 +115,18 @@ def test_a_person_signs_in_looks_and_signs_out(
     one.page.keyboard.press("Enter")
     assert "not known here" in one.page.get_by_role("alert").inner_text()
     one.page.get_by_label("API key").fill(key)
-    one.page.get_by_role("button", name="Sign in").click()
+    with one.page.expect_request("**/sign-in") as sent:
+        one.page.get_by_role("button", name="Sign in").click()
+    assert sent.value.all_headers()["origin"] == service
     assert one.page.url == f"{service}/jobs/{job}"
     assert one.page.evaluate("document.cookie") == ""
     one.page.get_by_role("link", name="Jobs").click()
     one.page.get_by_role("link", name="Anna's").click()
     assert one.page.get_by_role("heading", level=1).inner_text() == "Anna's"
     one.page.go_back()
-    one.page.get_by_role("button", name="Sign out").click()
+    with one.page.expect_request("**/sign-out") as sent:
+        one.page.get_by_role("button", name="Sign out").click()
+    assert sent.value.all_headers()["origin"] == service
     assert one.open(f"/jobs/{job}") == 401
 
 

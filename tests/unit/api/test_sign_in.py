@@ -152,8 +152,11 @@ def test_no_other_site_signs_anybody_in_or_out(
     assert not refused or "page of another site" in answer.text
 
 
-def test_pages_let_the_browser_say_that_a_form_is_theirs(client: FlaskClient) -> None:
-    assert client.get("/sign-in").headers["Referrer-Policy"] == "same-origin"
+def test_pages_let_the_browser_say_that_a_form_is_theirs(client: FlaskClient, key: str) -> None:
+    policy = '<meta name="referrer" content="strict-origin">'
+    assert policy in client.get("/sign-in").text
+    signed_in(client, key)
+    assert policy in client.get("/jobs").text
 
 
 def test_a_form_is_small(client: FlaskClient, key: str) -> None:
