@@ -11,6 +11,7 @@ _REFUSALS = {
     401: "this caller is not allowed",
     404: "there is no task of this id",
     410: "the job was deleted",
+    408: "the body did not come in time",
     413: "the body is too large",
     415: "the body is not JSON",
     429: "too much was asked for; see Retry-After",
@@ -52,7 +53,7 @@ ACCEPTED: Answers = {
             "properties": {"request_id": {"type": "string", "pattern": "^[0-9]+$"}},
         },
     ),
-    **refused(400, 401, 413, 415, 429, 500, 503),
+    **refused(400, 401, 408, 413, 415, 429, 500, 503),
 }
 TASK: Answers = {
     200: _json(

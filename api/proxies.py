@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
@@ -16,15 +17,17 @@ class TrustedProxies:
     def __init__(self, app: WSGIApplication, networks: Sequence[IpNetwork]) -> None:
         self._app = app
         self._behind_proxy = ProxyFix(app, x_for=1, x_proto=1, x_host=1)
-        self._networks = networks
+        # The same few proxies ask again and again.
+        self._trusts = lru_cache(1000)(partial(_is_in, networks))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         app = self._behind_proxy if self._trusts(environ.get("REMOTE_ADDR", "")) else self._app
         return app(environ, start_response)
 
-    def _trusts(self, peer: str) -> bool:
-        address = address_in(peer)
-        return address is not None and any(address in network for network in self._networks)
+
+def _is_in(networks: Sequence[IpNetwork], peer: str) -> bool:
+    address = address_in(peer)
+    return address is not None and any(address in network for network in networks)
 
 
 def trust_proxies(app: Flask, networks: Sequence[IpNetwork]) -> None:
