@@ -67,9 +67,11 @@ def recorded(redis_url: str) -> Iterator[list[str]]:
 
         thread = threading.Thread(target=listen)
         thread.start()
-        yield told
-        client.execute_command("ECHO", "over")
-        thread.join(30)
+        try:
+            yield told
+        finally:
+            client.execute_command("ECHO", "over")
+            thread.join(30)
 
 
 class Person:
