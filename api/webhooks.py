@@ -1,16 +1,17 @@
 """What webhooks were told, `/v1/jobs/{id}/webhooks`, and what signs it, `/v1/webhook-secret`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from flask import Response, jsonify
+from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import current_caller, require
 from api.errors import PROBLEM_RESPONSES
 from api.job_service import JobService
+from api.resources import json_answer
 from api.schemas import JobPath
 from core.config import Settings
 from core.containers.opening import within
@@ -28,8 +29,6 @@ _TAG = Tag(name="webhooks", description="Being told what happens to a job.")
 _SECONDS = 2.8
 # Of a job that was paused again and again, the newest are shown.
 _MOST_PAUSES = 20
-
-_T = TypeVar("_T")
 
 
 class _Answer(BaseModel):
@@ -91,13 +90,13 @@ class Webhooks:
 
     def deliveries(self, job_id: str, caller: Caller) -> list[DeliveryResource]:
         """What a job's webhook was told and is to be told. Raises JobNotFound or JobGone."""
-        return _in_time(lambda: self._deliveries(job_id, caller))
+        return within(_SECONDS, lambda: self._deliveries(job_id, caller))
 
     def secret(self, caller: Caller) -> WebhookSecret:
-        return _in_time(lambda: self._secrets.newest(caller.name))
+        return within(_SECONDS, lambda: self._secrets.newest(caller.name))
 
     def new_secret(self, caller: Caller) -> WebhookSecret:
-        return _in_time(lambda: self._secrets.renew(caller.name))
+        return within(_SECONDS, lambda: self._secrets.renew(caller.name))
 
     def _deliveries(self, job_id: str, caller: Caller) -> list[DeliveryResource]:
         webhook = self._jobs.shown(job_id, caller).request.webhook
@@ -132,12 +131,6 @@ def open_webhooks(
 ) -> Webhooks:
     """Of the storage that the settings name."""
     return Webhooks(jobs, queue, folder, open_webhook_secrets(settings, impatient=True))
-
-
-def _in_time(work: Callable[[], _T]) -> _T:
-    found: list[_T] = []
-    within(_SECONDS, lambda: found.append(work()))
-    return found[0]
 
 
 def _shown(
@@ -180,7 +173,7 @@ def webhooks_blueprint(webhooks: Webhooks) -> APIBlueprint:
         of the next try.
         """
         found = webhooks.deliveries(path.job_id, current_caller())
-        return _json(DeliveriesResource(data=found))
+        return json_answer(DeliveriesResource(data=found))
 
     @blueprint.get("/webhook-secret", responses={200: WebhookSecretResource})
     def secret() -> Response:
@@ -190,7 +183,7 @@ def webhooks_blueprint(webhooks: Webhooks) -> APIBlueprint:
         `read` and `submit`.
         """
         require(Scope.SUBMIT)
-        return _json(WebhookSecretResource.model_validate(webhooks.secret(current_caller())))
+        return json_answer(WebhookSecretResource.model_validate(webhooks.secret(current_caller())))
 
     @blueprint.post("/webhook-secret", responses={200: WebhookSecretResource})
     def new_secret() -> Response:
@@ -198,11 +191,8 @@ def webhooks_blueprint(webhooks: Webhooks) -> APIBlueprint:
 
         For 24 hours messages are signed with the one before too, so that receivers can change over.
         """
-        return _json(WebhookSecretResource.model_validate(webhooks.new_secret(current_caller())))
+        return json_answer(
+            WebhookSecretResource.model_validate(webhooks.new_secret(current_caller()))
+        )
 
     return blueprint
-
-
-def _json(resource: BaseModel) -> Response:
-    values: dict[str, Any] = resource.model_dump(mode="json")
-    return jsonify(values)
