@@ -8,13 +8,13 @@ from flask import url_for
 from api.job_views import JobView
 from api.page_access import Viewer
 from api.wording import FAILURES, MEANINGS, duration
+from core.containers.listing import VIDEO_SUFFIXES
 from core.jobs import FileKind, Job, JobStatus, StoredFile
 from core.links import Gives
 
 #: Seconds until the page of a job that has not ended is loaded again.
 REFRESH_SECONDS = 10
 
-_VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mov", ".mp4", ".mts", ".mpg", ".wmv"})
 _FILES = {
     FileKind.RESULTS: (Gives.RESULTS, "Results file", "for Timelapse and other programs"),
     FileKind.FAILED_IMAGES: (Gives.FAILED_IMAGES, "Failed images", "their names, as a list"),
@@ -66,7 +66,7 @@ def job_page(view: JobView, viewer: Viewer) -> JobPage:
         speed=_speed(view.job),
         failures=[_failure(code, count) for code, count in _most_first(progress.failures)],
         skipped=[Row(n, suffix or "no suffix") for suffix, n in _most_first(progress.skipped)],
-        has_videos=not _VIDEO_SUFFIXES.isdisjoint(progress.skipped),
+        has_videos=not VIDEO_SUFFIXES.isdisjoint(progress.skipped),
         files=_files(view, viewer),
         asked=_asked(view),
         refresh=None if view.job.terminal else REFRESH_SECONDS,

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from cli.pace import pace
 from cli.terminal import printable
+from core.containers.listing import VIDEO_SUFFIXES
 from core.jobs import Job, JobStatus
 
-_VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mov", ".mp4", ".mts", ".mpg", ".wmv"})
 #: What is shown of a job that no live worker serves.
 WAITING = "waiting for a worker"
 
@@ -52,7 +52,7 @@ def summary(job: Job) -> list[str]:
         lines.append(f"names listed twice and processed once: {progress.duplicates:,}")
     if progress.skipped:
         lines.append(f"files passed over, which are no images: {tally(progress.skipped)}")
-    if _VIDEO_SUFFIXES & progress.skipped.keys():
+    if VIDEO_SUFFIXES & progress.skipped.keys():
         lines.append("Videos are passed over: a job reads still images only.")
     if job.terminal and job.reason:
         lines.append(f"reason: {job.reason}")

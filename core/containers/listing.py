@@ -11,6 +11,14 @@ from core.image_list import ListedImage
 #: Suffixes that a listing takes, in any case.
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".bmp", ".webp"})
 
+#: Videos, which a listing passes over like other files; people are told of them.
+VIDEO_SUFFIXES = frozenset(
+    [
+        *(".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4"),
+        *(".mpeg", ".mpg", ".mts", ".wmv"),
+    ]
+)
+
 #: Images a page: what Azure gives in one answer at most.
 PAGE_SIZE = 5000
 
