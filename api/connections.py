@@ -11,7 +11,9 @@ import os
 import selectors
 import socket
 import struct
+import threading
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -121,6 +123,10 @@ class CarefulWorker(ThreadWorker):  # type: ignore[misc]
 
     _told_at = float("-inf")
 
+    def init_process(self) -> None:
+        self._keeping = threading.Lock()
+        super().init_process()
+
     def notify(self) -> None:
         """Called several times a request; each time costs a system call."""
         now = time.monotonic()
@@ -134,12 +140,24 @@ class CarefulWorker(ThreadWorker):  # type: ignore[misc]
             _prepare(conn)
         conn.sock.setblocking(False)
         if conn.parser.unreader.gather_head():
-            super().enqueue_req(conn)
+            self.tpool.submit(self.handle, conn).add_done_callback(partial(self._hand_back, conn))
             return
         conn.timeout = time.monotonic() + REQUEST_SECONDS
         self.pending_conns.append(conn)
         ready = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, ready)
+
+    def _hand_back(self, conn: Any, handled: "Future[Any]") -> None:
+        """A connection whose request was handled, in the thread that did so.
+
+        Where it is to wait for its next request, it does at once: having the main thread see to
+        that, as gunicorn would, costs more than a tenth of what the answer to a poll does.
+        """
+        with self._keeping:
+            if self.alive and _is_to_wait(conn, handled):
+                self.finish_request(conn, handled)
+                return
+        self.method_queue.defer(self.finish_request, conn, handled)
 
     def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
         if conn.parser.unreader.gather_head():
@@ -169,7 +187,8 @@ class CarefulWorker(ThreadWorker):  # type: ignore[misc]
 
     def _cap_keepalive(self, deadline: float) -> None:
         """On its way out the worker does not wait for heads either."""
-        super()._cap_keepalive(deadline)
+        with self._keeping:  # from now on no thread adds to them
+            super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
 
@@ -182,6 +201,11 @@ class CarefulWorker(ThreadWorker):  # type: ignore[misc]
             client.sendall(_malformed(_status_of(exc)))
         except OSError:
             self.log.debug("its sender has gone")
+
+
+def _is_to_wait(conn: Any, handled: "Future[Any]") -> bool:
+    kept = handled.exception() is None and handled.result()
+    return bool(kept and not conn.parser.unreader.buf.getvalue())
 
 
 def _prepare(conn: Any) -> None:

@@ -56,9 +56,13 @@ def _forget_request(_error: BaseException | None) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers[_HEADER] = g.request_id
+    headers = response.headers
+    # Asking the headers for each name would cost more: they are a list.
+    present = {name.title() for name, _ in headers}
     for name, value in _SECURITY.items():
-        response.headers.setdefault(name, value)
+        if name not in present:
+            headers.add(name, value)
+    headers.add(_HEADER, g.request_id)
     # The path alone: a query may hold what is nobody's business.
     path = redact(repr(request.path))
     # Probes come every few seconds.

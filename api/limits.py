@@ -117,6 +117,6 @@ def _add_headers(response: Response) -> Response:
     counted: tuple[Turn, int] | None = g.get("turn")
     if counted is not None:
         turn, a_minute = counted
-        response.headers["RateLimit-Policy"] = f'"requests";q={a_minute};w=60'
-        response.headers["RateLimit"] = f'"requests";r={turn.left};t={seconds(turn.full_in)}'
+        response.headers.add("RateLimit-Policy", f'"requests";q={a_minute};w=60')
+        response.headers.add("RateLimit", f'"requests";r={turn.left};t={seconds(turn.full_in)}')
     return response

@@ -12,10 +12,11 @@ from api.job_views import JobView
 from core.catalog import Model
 from core.jobs import Event, FileKind, FinalRecord, Job, JobStatus
 
+# Where the files of a job stand below it.
 _FILES = {
-    FileKind.RESULTS: "results.download",
-    FileKind.FAILED_IMAGES: "results.failed_images",
-    FileKind.IMAGE_LIST: "results.image_list",
+    FileKind.RESULTS: "results",
+    FileKind.FAILED_IMAGES: "failed-images",
+    FileKind.IMAGE_LIST: "image-list",
 }
 
 
@@ -198,12 +199,13 @@ def job_url(job_id: str) -> str:
 
 
 def _links(job: Job, final: FinalRecord | None) -> dict[str, str]:
-    links = {"self": job_url(job.id)}
-    for kind, endpoint in _FILES.items():
+    url = job_url(job.id)
+    links = {"self": url}
+    for kind, path in _FILES.items():
         if final is not None and final.file(kind) is not None:
-            links[kind] = url_for(endpoint, job_id=job.id, _external=True)
+            links[kind] = f"{url}/{path}"
     if job.status in CANCELLABLE:
-        links["cancel"] = url_for("jobs.cancel", job_id=job.id, _external=True)
+        links["cancel"] = f"{url}/cancel"
     return links
 
 
