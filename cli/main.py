@@ -9,6 +9,7 @@ import click
 from cli import (
     deletion,
     demo,
+    detect,
     exit_codes,
     jobs,
     keys,
@@ -56,7 +57,7 @@ def _version() -> str:
 
 for command in (
     *(submit.submit, jobs.status, jobs.list_jobs, jobs.wait, jobs.cancel, jobs.results),
-    *(serve.serve, demo.demo, weights.models, programs.api, programs.worker),
+    *(detect.detect, serve.serve, demo.demo, weights.models, programs.api, programs.worker),
     *(webhooks.list_webhooks, webhooks.webhook_secret),
     *(links.link, links.list_links, order.priority, keys.keys),
     *(retry.retry_failed, renewal.renew_container, deletion.delete, secret_key.secret_key),

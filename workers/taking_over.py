@@ -17,7 +17,8 @@ from core.image_list import ListedImage, decode_image_list
 from core.job_folder import JobFolder
 from core.job_store import Tally
 from core.jobs import AcceptedJob, JobRequest
-from workers.earlier_results import EarlierResults, read_successes
+from core.results.earlier import EarlierResults
+from workers.earlier_results import read_successes
 from workers.reading import ListedAsRead
 from workers.shard_output import file_name, tally_of, weave
 

@@ -22,7 +22,7 @@ from tests.integration.oracle import expected_images
 from tests.pictures import jpeg
 from tests.unit.workers.conftest import Bench
 from workers.aggregator import merge_job
-from workers.earlier_results import EarlierResults, Success
+from core.results.earlier import EarlierResults, Success
 from workers.planner import plan_job
 from workers.shard_runner import run_shard
 

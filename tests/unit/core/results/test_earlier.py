@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.image_list import ListedImage
-from workers.earlier_results import EarlierResults, Success
+from core.results.earlier import EarlierResults, Success
 
 A = ListedImage("a.jpg", size=10, etag="e1")
 

@@ -1,0 +1,88 @@
+"""`megabatch detect --dry-run`: tries some images, and tells what all of them would take."""
+
+import random
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from cli import local_words
+from cli.local_setup import Setup
+from cli.local_watchers import tell_event
+from cli.terminal import say
+from core.image_list import ListedImage
+from detection.local.crew import Crew, Share
+from detection.local.estimate import SAMPLE, Estimate, Pace, estimate
+from detection.local.journal import Plan
+from detection.local.sources import Skipped
+from detection.local.work import Placed
+
+# The same images are tried each time.
+_SEED = 0
+
+
+def dry_run(setup: Setup) -> None:
+    """List everything, run a few images from all over the list, and print what that tells."""
+    plan, sample = _listed(setup)
+    if setup.options.progress == "json":
+        tell_event("planned", done=0, bytes=plan.size, **_told(plan))
+    else:
+        for line in local_words.listed(plan, 0):
+            say(line)
+    told = _tried(setup, plan, sample)
+    if told is None:
+        say("There are too few images to tell how long they would take.")
+    elif setup.options.progress == "json":
+        tell_event("estimated", images=plan.images, **msgspec.structs.asdict(told))
+    else:
+        click.echo(local_words.expected(told, plan.images))
+
+
+def _told(plan: Plan) -> dict[str, object]:
+    fields = msgspec.structs.asdict(plan)
+    return {name: fields[name] for name in ("images", "kept", "skipped", "duplicates")}
+
+
+def _listed(setup: Setup) -> tuple[Plan, list[ListedImage]]:
+    """What there is to do, and some of it, drawn at random."""
+    skipped, chance = Skipped(), random.Random(_SEED)
+    sample: list[ListedImage] = []
+    images = size = 0
+    leave_out = tuple(filter(None, (setup.options.render, setup.options.crop)))
+    for image in setup.sources.images(skipped, leave_out):
+        images, size = images + 1, size + (image.size or 0)
+        if len(sample) < SAMPLE:
+            sample.append(image)
+        elif (at := chance.randrange(images)) < SAMPLE:
+            sample[at] = image
+    plan = Plan(
+        images=images,
+        shards=0,
+        size=size,
+        skipped=skipped.by_suffix,
+        duplicates=skipped.duplicates,
+    )
+    return plan, sample
+
+
+def _tried(setup: Setup, plan: Plan, sample: list[ListedImage]) -> Estimate | None:
+    placed = [Placed(image, setup.sources.place_of(image.name)) for image in sample]
+    pace, lines = Pace(), list[int]()
+
+    def write(_index: int, line: bytes) -> None:
+        pace.count(time.monotonic())
+        lines.append(len(line))
+
+    with tempfile.TemporaryDirectory(prefix="megabatch-") as folder:
+        crew = Crew(setup.work, setup.environments, Path(folder), write)
+        each = -(-len(placed) // len(setup.environments)) or 1
+        starts = range(0, len(placed), each)
+        crew.run((Share(at, placed[at : at + each]) for at in starts), lambda _index: None)
+    rate = pace.rate()
+    if rate is None:
+        return None
+    output = setup.options.output or Path("results.json")
+    return estimate(lines, rate, plan.images, 0, shutil.disk_usage(output.absolute().parent).free)

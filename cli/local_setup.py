@@ -1,0 +1,159 @@
+"""From options to a local run that can begin."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import click
+import msgspec
+
+from cli.local_options import LocalOptions
+from cli.weights import weights_of
+from core.catalog import Model, find_model
+from core.errors import InvalidRequest
+from core.results.reader import Results, open_results
+from detection.images import DecodeOptions
+from detection.local.image_work import ImageWork
+from detection.local.journal import Journal, unfinished_folder
+from detection.local.machine import cores, environments, gpus
+from detection.local.run import LocalRun
+from detection.local.settings import RunSettings, absolute
+from detection.local.sources import Sources
+from detection.pipeline import PipelineOptions
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not depend on where the journal lies."""
+
+    options: LocalOptions
+    model: Model
+    sources: Sources
+    settings: RunSettings
+    work: ImageWork
+    environments: list[dict[str, str]]
+    previous: Results | None
+
+    @property
+    def show_above(self) -> float:
+        """What scores above it is printed and drawn."""
+        chosen = self.options.show_above
+        return self.model.typical_threshold if chosen is None else chosen
+
+
+def set_up(options: LocalOptions, environ: dict[str, str]) -> Setup:
+    """Look at all that was named. Raises InvalidRequest, InvalidResults and ModelUnavailable."""
+    sources = Sources(options.sources, options.relative_to)
+    model = find_model(options.model)
+    weights = weights_of(model, options.model_folder)
+    settings = _settings(options, sources, model, weights)
+    previous = _previous(options.earlier, settings, model)
+    return Setup(
+        options=options,
+        model=model,
+        sources=sources,
+        settings=settings,
+        work=_work(options, settings, model, sources),
+        environments=environments(options.processes, gpus(environ), cores()),
+        previous=previous,
+    )
+
+
+def new_run(setup: Setup, output: Path) -> LocalRun:
+    """The run that writes its results there."""
+    return LocalRun(
+        settings=setup.settings,
+        sources=setup.sources,
+        model=setup.model,
+        work=setup.work,
+        environments=setup.environments,
+        output=output,
+        journal=Journal(unfinished_folder(output)),
+        previous=setup.previous,
+        leave_out=tuple(filter(None, (setup.options.render, setup.options.crop))),
+    )
+
+
+def _settings(options: LocalOptions, sources: Sources, model: Model, weights: Path) -> RunSettings:
+    threshold = model.detection_threshold if options.threshold is None else options.threshold
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return RunSettings(
+        sources=sources.described,
+        relative_to=absolute(options.relative_to),
+        model=model.name,
+        weights=digest,
+        threshold=threshold,
+        preprocessing=options.preprocessing,
+        truncated_images=options.truncated_images,
+        gps=options.gps,
+        exif=options.exif,
+        previous=absolute(options.earlier),
+        retry_failed=options.retry_failed,
+    )
+
+
+def _work(
+    options: LocalOptions, settings: RunSettings, model: Model, sources: Sources
+) -> ImageWork:
+    decode = DecodeOptions(
+        truncated_images=settings.truncated_images,
+        preprocessing=settings.preprocessing,
+        gps=settings.gps,
+    )
+    return ImageWork(
+        model=model,
+        model_folder=options.model_folder,
+        options=PipelineOptions(threshold=settings.threshold, decode=decode),
+        roots=sources.roots,
+    )
+
+
+def _previous(path: Path | None, settings: RunSettings, model: Model) -> Results | None:
+    """The earlier results. Raises InvalidRequest where they were made otherwise."""
+    if path is None:
+        return None
+    if not path.exists():
+        raise InvalidRequest(f"There is no results file {path} yet, so nothing to try again.")
+    results = open_results(path)
+    if other := made_otherwise(results, settings, model):
+        raise InvalidRequest(f"{path} was made otherwise ({other}), so nothing is taken over.")
+    return results
+
+
+def made_otherwise(results: Results, settings: RunSettings, model: Model) -> str:
+    """What differs between how results were made and what is asked for now; empty for nothing."""
+    own = results.info.get("custom_metadata", {}).get("megabatch", {})
+    made = {"model": results.info.get("detector"), **own}
+    asked = {
+        "model": model.detector,
+        "detection_threshold": settings.threshold,
+        "preprocessing": settings.preprocessing,
+        "truncated_images": settings.truncated_images,
+    }
+    return ", ".join(
+        f"{name.replace('_', ' ')} {made.get(name, 'unknown')}, now {value}"
+        for name, value in asked.items()
+        if made.get(name) != value
+    )
+
+
+def room(output: Path, folders: list[Path]) -> tuple[int, int]:
+    """Bytes of pictures in these folders, and bytes that are free beside the results file."""
+    sizes = (path.stat().st_size for folder in folders for path in folder.rglob("*.jpg"))
+    parent = output.absolute().parent
+    return sum(sizes), shutil.disk_usage(parent).free
+
+
+def finished_before(setup: Setup, output: Path) -> bool:
+    """Whether this results file is complete, so that there is nothing left to do.
+
+    Raises click.UsageError where it is another's, or was made otherwise.
+    """
+    if not output.exists() or unfinished_folder(output).exists():
+        return False
+    results = open_results(output)
+    if other := made_otherwise(results, setup.settings, setup.model):
+        raise click.UsageError(
+            f"{output} is there, made otherwise ({other}). Name another file, or --overwrite it."
+        )
+    return True

@@ -1,0 +1,1 @@
+"""Images put through a detector on one machine, without a service."""

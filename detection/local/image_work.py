@@ -1,0 +1,45 @@
+"""Detection on still images, as a process of a local run does it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from core.catalog import Model
+from core.failures import ImageFailure
+from core.image_list import ListedImage
+from core.results.format import ImageResult
+from detection.detector import Detector, load_detector
+from detection.local.places import PlaceReader
+from detection.local.work import Detect, Placed
+from detection.pipeline import PipelineOptions, run_pipeline
+
+
+class ImageWork(msgspec.Struct, frozen=True, kw_only=True):
+    """See `Work`."""
+
+    model: Model
+    model_folder: Path
+    options: PipelineOptions
+    #: Folders that must be there, or nothing can be read at all.
+    roots: tuple[str, ...]
+
+    def begin(self) -> Detect:
+        detector = load_detector(self.model, self.model_folder)
+        detector.warm_up()
+        return detect_with(detector, self.options, PlaceReader(self.roots))
+
+
+def detect_with(detector: Detector, options: PipelineOptions, reader: PlaceReader) -> Detect:
+    """Detection with a detector that is loaded."""
+    options = msgspec.structs.replace(options, max_batch=detector.batch_size)
+
+    def detect(placed: Sequence[Placed], moved: Callable[[], None]) -> Iterator[ImageResult]:
+        places = {one.image.name: one.place for one in placed}
+
+        def read(image: ListedImage) -> bytes | ImageFailure:
+            return reader.read(places[image.name])
+
+        return run_pipeline([one.image for one in placed], read, detector, options)
+
+    return detect

@@ -1,0 +1,98 @@
+"""The results file of a local run, from its journal; memory holds one shard."""
+
+import gzip
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.image_list import ListedImage
+from core.results.format import decode_image
+from core.results.writer import ResultsWriter
+from detection.local.earlier import files_path
+from detection.local.journal import Journal, Plan
+
+_encoder = msgspec.json.Encoder()
+
+
+class Merged(msgspec.Struct, frozen=True, kw_only=True):
+    """What the results file holds."""
+
+    images: int
+    #: Failed images, by code.
+    failures: dict[str, int]
+    #: Images with a detection of the category above the threshold that people start with.
+    found: dict[str, int]
+    #: Images with none of any.
+    empty: int
+
+
+class _Count:
+    """Counts what the lines say."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self.failures, self.found = Counter[str](), Counter[str]()
+        self.images = self.empty = 0
+
+    def add(self, line: bytes) -> None:
+        image = decode_image(line)
+        self.images += 1
+        if image.failure is not None:
+            self.failures[image.failure.rpartition(" ")[2]] += 1
+            return
+        seen = {one.category for one in image.detections or () if one.conf > self._threshold}
+        self.found.update(seen)
+        self.empty += not seen
+
+
+def merge(
+    journal: Journal,
+    plan: Plan,
+    output: Path,
+    info: Mapping[str, Any],
+    categories: Mapping[str, str],
+) -> Merged:
+    """Write the results file, and beside it what its images were like; each whole or not at all.
+
+    Raises InvalidResults where the journal is damaged, and OSError where the disk is full.
+    """
+    count = _Count(info["detector_metadata"]["typical_detection_threshold"])
+    part, files_part = _part(output), _part(files_path(output))
+    try:
+        with part.open("wb") as file, gzip.open(files_part, "wb", compresslevel=1) as files:
+            writer = ResultsWriter(file)
+            writer.begin(info, categories)
+            for index in range(plan.shards):
+                lines = journal.lines(index)
+                for line in lines:
+                    count.add(line)
+                writer.write_lines(lines)
+                files.write(
+                    _encoder.encode_lines([_as_it_was(one) for one in journal.images(index)])
+                )
+            writer.end()
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(files_part, files_path(output))
+        os.replace(part, output)
+    finally:
+        part.unlink(missing_ok=True)
+        files_part.unlink(missing_ok=True)
+    return Merged(
+        images=count.images,
+        failures=dict(count.failures),
+        found=dict(count.found),
+        empty=count.empty,
+    )
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _as_it_was(image: ListedImage) -> ListedImage:
+    return ListedImage(image.name, size=image.size, etag=image.etag)

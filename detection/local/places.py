@@ -1,0 +1,110 @@
+"""Reads images from where they lie: files of this machine, and URLs."""
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+
+import urllib3
+
+from core.containers.answers import OK, TOO_LARGE, Answer
+from core.containers.listing import MAX_IMAGE_BYTES
+from core.containers.streak import FailureStreak
+from core.errors import StorageTrouble
+from core.failures import FailureCode, ImageFailure
+
+# What opening says of a name that is no file's; on Windows also of one that no file can have.
+_NO_FILE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EISDIR}
+)
+# Not blocking: opening a pipe would wait for a writer. Windows has neither, but reads text unless
+# it is told not to.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+_RETRIES = urllib3.Retry(
+    total=4,
+    redirect=5,
+    backoff_factor=0.5,
+    status_forcelist=(429, 500, 502, 503, 504),
+    raise_on_status=False,
+)
+_PIECE = 1 << 20
+
+
+def is_url(place: str) -> bool:
+    return place.lower().startswith(("http://", "https://"))
+
+
+class PlaceReader:
+    """Reads files and URLs, named by whole paths and whole URLs. Threads share it."""
+
+    def __init__(self, roots: Sequence[str]) -> None:
+        """`roots`: folders that must be there, or nothing can be read at all."""
+        self._roots = tuple(roots)
+        self._pool = urllib3.PoolManager(maxsize=16, timeout=_TIMEOUT, retries=_RETRIES)
+        self._streak = FailureStreak()
+
+    def read(self, place: str) -> bytes | ImageFailure:
+        """The bytes at this place, or why they cannot be had.
+
+        Raises StorageTrouble when nothing can be read any more: a disk that was unplugged, a
+        network that is away.
+        """
+        return self._fetch(place) if is_url(place) else self._open(place)
+
+    def _open(self, path: str) -> bytes | ImageFailure:
+        try:
+            answer = read_file(path)
+        except PermissionError:
+            return ImageFailure(FailureCode.FORBIDDEN)
+        except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+            if isinstance(error, ValueError) or error.errno in _NO_FILE:
+                self._check_roots()
+                return ImageFailure(FailureCode.NOT_FOUND)
+            self._streak.failed(f"Files cannot be read: {error.strerror} (last {path}).")
+            return ImageFailure(FailureCode.UNREADABLE)
+        self._streak.succeeded()
+        return answer
+
+    def _check_roots(self) -> None:
+        for root in self._roots:
+            if not os.path.isdir(root):
+                raise StorageTrouble(f"The folder {root} is gone; is its disk still connected?")
+
+    def _fetch(self, url: str) -> bytes | ImageFailure:
+        try:
+            answer = self._answer(url)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            # Its text may repeat the URL, and with it a secret.
+            self._streak.failed(f"URLs cannot be read ({type(error).__name__}); are you online?")
+            return ImageFailure(FailureCode.UNREADABLE)
+        self._streak.succeeded()
+        return answer.image()
+
+    def _answer(self, url: str) -> Answer:
+        response = self._pool.request("GET", url, preload_content=False)
+        try:
+            if response.status != OK:
+                return Answer(response.status, code=response.headers.get("x-ms-error-code", ""))
+            body = bytearray()
+            for piece in response.stream(_PIECE, decode_content=True):
+                body += piece
+                if len(body) > MAX_IMAGE_BYTES:
+                    return Answer(TOO_LARGE)
+            return Answer(OK, bytes(body))
+        finally:
+            response.release_conn()
+            response.close()
+
+
+def read_file(path: str) -> bytes | ImageFailure:
+    """The bytes of a regular file. Raises OSError."""
+    descriptor = os.open(path, _FLAGS)
+    with open(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return ImageFailure(FailureCode.NOT_FOUND)
+        if status.st_size > MAX_IMAGE_BYTES:
+            return ImageFailure(FailureCode.FILE_TOO_LARGE)
+        return file.read()

@@ -1,0 +1,48 @@
+"""What a local run was asked for: what decides its results, and must not change on the way."""
+
+from pathlib import Path
+
+import msgspec
+
+from core.jobs import Preprocessing, TruncatedImages
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Written down when a run begins; it goes on only where the same is asked for again."""
+
+    #: What was named, secrets left out.
+    sources: tuple[str, ...]
+    relative_to: str
+    model: str
+    #: SHA-256 of the model's file, hex.
+    weights: str
+    threshold: float
+    preprocessing: Preprocessing = "native"
+    truncated_images: TruncatedImages = "fail"
+    gps: bool = False
+    #: EXIF tags that stand in the results.
+    exif: tuple[str, ...] = ()
+    #: An earlier results file, from which unchanged images are taken over.
+    previous: str = ""
+    #: Only the images that failed in `previous` are processed, whatever has changed since.
+    retry_failed: bool = False
+
+
+def differences(begun: RunSettings, asked: RunSettings) -> list[str]:
+    """What differs, a line each: `threshold: 0.1 when it began, 0.2 now`."""
+    return [
+        f"{name.replace('_', ' ')}: {_shown(then)} when it began, {_shown(now)} now"
+        for name in RunSettings.__struct_fields__
+        if (then := getattr(begun, name)) != (now := getattr(asked, name))
+    ]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value) if value != "" else "none"
+
+
+def absolute(path: Path | None) -> str:
+    """The whole path, as it is written down; empty for none."""
+    return "" if path is None else str(path.absolute())
