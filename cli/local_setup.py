@@ -12,6 +12,7 @@ from cli.weights import weights_of
 from core.catalog import Model, find_model
 from core.errors import InvalidRequest
 from core.results.reader import Results, open_results
+from detection.exif_tags import check_tags
 from detection.images import DecodeOptions
 from detection.local.image_work import ImageWork
 from detection.local.journal import Journal, unfinished_folder
@@ -42,6 +43,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 
 def set_up(options: LocalOptions, environ: dict[str, str]) -> Setup:
     """Look at all that was named. Raises InvalidRequest, InvalidResults and ModelUnavailable."""
+    check_tags(options.exif)
     sources = Sources(options.sources, options.relative_to)
     model = find_model(options.model)
     weights = weights_of(model, options.model_folder)
@@ -99,6 +101,7 @@ def _work(
         truncated_images=settings.truncated_images,
         preprocessing=settings.preprocessing,
         gps=settings.gps,
+        exif_tags=settings.exif,
     )
     return ImageWork(
         model=model,

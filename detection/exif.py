@@ -1,12 +1,14 @@
 """What the EXIF data of a picture tells: which way is up, when and where it was taken."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 from PIL import ExifTags, Image
+
+from detection.exif_tags import chosen_tags
 
 # By weight: when the shutter opened, when it was digitised, when the file was last changed.
 _TIME_TAGS = (
@@ -32,15 +34,18 @@ class ExifFacts(msgspec.Struct, frozen=True):
     taken_at: str | None
     #: Latitude and longitude, degrees, north and east positive.
     position: tuple[float, float] | None
+    #: The tags that were asked for, as far as they are there.
+    tags: dict[str, Any] | None = None
 
 
-def read_exif(image: Image.Image) -> ExifFacts:
-    """The facts in a picture's EXIF data; nothing in it can make this fail."""
+def read_exif(image: Image.Image, tags: Sequence[str] = ()) -> ExifFacts:
+    """The facts in a picture's EXIF data, and these tags; nothing in it can make this fail."""
     exif = _or_none(lambda source: source.getexif(), image) or Image.Exif()
     return ExifFacts(
         orientation=_or_none(orientation, exif) or 1,
         taken_at=_or_none(taken_at, exif),
         position=_or_none(position, exif),
+        tags=_or_none(lambda source: chosen_tags(source, tags), exif) if tags else None,
     )
 
 

@@ -6,6 +6,7 @@ Decoding never changes a setting of the process, so that any number of threads c
 import dataclasses
 import struct
 from io import BytesIO
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -40,6 +41,8 @@ class DecodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     preprocessing: Preprocessing = "native"
     #: Whether latitude and longitude are read.
     gps: bool = False
+    #: EXIF tags that are read, by their names.
+    exif_tags: tuple[str, ...] = ()
     #: Larger files are not opened, bytes.
     max_file_bytes: int = 100_000_000
     #: Pictures whose header promises more are not decoded. (Pillow itself takes no TIFF and no
@@ -62,6 +65,8 @@ class DecodedImage:
     longitude: float | None = None
     #: The file was cut off, and what was missing was padded.
     truncated: bool = False
+    #: The EXIF tags that were asked for and are there; None where none was asked for.
+    exif: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +122,7 @@ def decode(opened: OpenedImage, options: DecodeOptions) -> DecodedImage | ImageF
     accept = options.truncated_images == "accept"
     try:
         pixels, truncated = _decoded_pixels(opened, accept)
-        facts = read_exif(opened.header)
+        facts = read_exif(opened.header, options.exif_tags)
         if options.preprocessing == "native":
             pixels = upright(pixels, facts.orientation)
     except _Unusable as error:
@@ -142,6 +147,7 @@ def _described(
         latitude=latitude,
         longitude=longitude,
         truncated=truncated,
+        exif=facts.tags,
     )
 
 

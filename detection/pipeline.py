@@ -183,4 +183,5 @@ def _found(image: ListedImage, decoded: DecodedImage, detections: list[Detection
         longitude=decoded.longitude,
         truncated=decoded.truncated,
         meta=image.meta,
+        extra=None if decoded.exif is None else {"exif_metadata": decoded.exif},
     )

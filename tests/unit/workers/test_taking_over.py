@@ -17,12 +17,12 @@ from core.job_folder import JobFolder
 from core.job_store import JobStore, Tally
 from core.jobs import FinalRecord, JobStatus, RequestedImage
 from core.messages import Message
+from core.results.earlier import EarlierResults, Success
 from tests.factories import accepted_job
 from tests.integration.oracle import expected_images
 from tests.pictures import jpeg
 from tests.unit.workers.conftest import Bench
 from workers.aggregator import merge_job
-from core.results.earlier import EarlierResults, Success
 from workers.planner import plan_job
 from workers.shard_runner import run_shard
 
