@@ -15,7 +15,7 @@ from cli.dry_run import dry_run
 from cli.local_options import LocalOptions, local_options
 from cli.local_setup import Setup, finished_before, new_run, room, set_up
 from cli.local_watchers import LocalWatcher, display_of, tell_event, tell_finished
-from cli.terminal import printable, say
+from cli.terminal import printable, say, say_warning
 from core.errors import MegaBatchError
 from core.results.format import decode_image
 from detection.local.merging import Merged
@@ -86,7 +86,7 @@ def _run(setup: Setup, output: Path) -> Merged | None:
     run = new_run(setup, output)
     if options.overwrite:
         run.journal.discard()
-    elif not options.earlier and finished_before(setup, output):
+    elif not options.in_place and finished_before(setup, output):
         say(
             f"{output} is complete; there is nothing to do. Add what is new with --previous, try "
             "failed images again with --retry-failed, or begin anew with --overwrite."
@@ -150,6 +150,8 @@ def _tell(setup: Setup, merged: Merged) -> None:
         return
     for line in local_words.summary(merged, setup.model):
         say(line)
+    if not merged.images:
+        say_warning("there were no images. Was the right folder named?")
     for what, path in (
         ("Results", options.output),
         ("Boxes", options.render),

@@ -52,6 +52,11 @@ class LocalOptions(msgspec.Struct, frozen=True, kw_only=True):
             raise click.UsageError("--retry-failed and --overwrite contradict each other.")
 
     @property
+    def in_place(self) -> bool:
+        """The results file that is written is the one from which images are taken over."""
+        return self.retry_failed or (self.previous is not None and self.previous == self.output)
+
+    @property
     def earlier(self) -> Path | None:
         """The results file from which images are taken over."""
         return self.output if self.retry_failed else self.previous

@@ -4,7 +4,6 @@ import hashlib
 import shutil
 from pathlib import Path
 
-import click
 import msgspec
 
 from cli.local_options import LocalOptions
@@ -14,11 +13,12 @@ from core.errors import InvalidRequest
 from core.results.reader import Results, open_results
 from detection.exif_tags import check_tags
 from detection.images import DecodeOptions
+from detection.local.earlier import made_by
 from detection.local.image_work import ImageWork
 from detection.local.journal import Journal, unfinished_folder
 from detection.local.machine import cores, environments, gpus
 from detection.local.run import LocalRun
-from detection.local.settings import RunSettings, absolute
+from detection.local.settings import TAKEN_OVER, RunSettings, absolute, differences
 from detection.local.sources import Sources
 from detection.pipeline import PipelineOptions
 
@@ -148,15 +148,19 @@ def room(output: Path, folders: list[Path]) -> tuple[int, int]:
 
 
 def finished_before(setup: Setup, output: Path) -> bool:
-    """Whether this results file is complete, so that there is nothing left to do.
+    """Whether this very run is over, so that there is nothing left to do.
 
-    Raises click.UsageError where it is another's, or was made otherwise.
+    Raises InvalidRequest where the results file is another run's.
     """
     if not output.exists() or unfinished_folder(output).exists():
         return False
-    results = open_results(output)
-    if other := made_otherwise(results, setup.settings, setup.model):
-        raise click.UsageError(
-            f"{output} is there, made otherwise ({other}). Name another file, or --overwrite it."
+    made = made_by(output)
+    others = ["nobody knows how it was made"]
+    if made is not None:
+        others = differences(made, setup.settings, but=TAKEN_OVER)
+    if others:
+        raise InvalidRequest(
+            "\n  ".join([f"{output} is there, and is not what this run would make:", *others])
+            + "\nName another file, or replace it with --overwrite."
         )
     return True

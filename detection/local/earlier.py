@@ -1,14 +1,15 @@
 """What an earlier results file says of images, so that they need not be processed again.
 
-Beside the results file lies what its images were like when they were listed:
+Beside the results file lies what made it, and what its images were like when they were listed:
 
-    results.json.files.gz    name, size and version of each image, a line each
+    results.json.files.gz    the settings of the run, then name, size and version of each image
 
 By it a changed image is told from one that is as it was. Without it, an image counts as changed
 when its file is younger than the results.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,17 +21,25 @@ from core.image_list import ListedImage
 from core.results.earlier import EarlierResults, Success
 from core.results.format import ImageResult, encode_image
 from core.results.reader import Results
+from detection.local.settings import RunSettings
 from detection.local.sources import Sources
 
 #: An image of the new results, and its line where that is taken over.
 Entry = tuple[ListedImage, bytes | None]
 
+_settings = msgspec.json.Decoder(RunSettings)
 _images = msgspec.json.Decoder(ListedImage)
 
 
 def files_path(results: Path) -> Path:
     """Where it stands what the images of a results file were like."""
     return results.with_name(f"{results.name}.files.gz")
+
+
+def made_by(results: Path) -> RunSettings | None:
+    """What the run was asked for that wrote these results; None where nothing tells."""
+    first = next(_lines(results), None)
+    return None if first is None else _settings.decode(first)
 
 
 def unchanged(results: Results, images: Iterable[ListedImage]) -> Iterator[Entry]:
@@ -74,13 +83,19 @@ def _with_versions(results: Results) -> Iterator[tuple[ImageResult, ListedImage]
 
 
 def _versions(results: Path) -> Iterator[ListedImage]:
+    lines = _lines(results)
+    next(lines, None)  # the settings
+    return map(_images.decode, lines)
+
+
+def _lines(results: Path) -> Iterator[bytes]:
+    """The lines of the file beside these results; none where there is no such file."""
     try:
         with gzip.open(files_path(results)) as lines:
-            for line in lines:
-                yield _images.decode(line)
+            yield from lines
     except FileNotFoundError:
         return
-    except (OSError, EOFError, msgspec.DecodeError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InvalidResults(
             f"{files_path(results)} is damaged. Delete it: then files that are younger than the "
             "results count as changed."

@@ -58,18 +58,20 @@ class Journal:
         self._lock = FileLock(folder / "lock")
         self._appender = Appender()
 
+    @property
+    def settings(self) -> RunSettings:
+        """What the run that began was asked for."""
+        settings = self._read("run.json", RunSettings)
+        if settings is None:
+            raise FileNotFoundError(self.folder / "run.json")
+        return settings
+
     def begin(self, settings: RunSettings) -> None:
         """Begin a run, or go on with the one that began. Holds the folder until `close`.
 
         Raises InvalidRequest when another process runs it, or it began with other settings.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise InvalidRequest(
-                f"Another process is at work on {self.folder}; let it end first."
-            ) from error
+        self._hold()
         begun = self._read("run.json", RunSettings)
         if begun is None:
             write_whole(self.folder / "run.json", _encoder.encode(settings))
@@ -80,12 +82,25 @@ class Journal:
                 + "\nRun it as it was begun, or begin anew with --overwrite."
             )
 
+    def _hold(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InvalidRequest(
+                f"Another process is at work on {self.folder}; let it end first."
+            ) from error
+
     def close(self) -> None:
         self._lock.release()
 
     def discard(self) -> None:
-        """Delete the folder, of a run that is over or is to begin anew."""
-        self._lock.release()
+        """Delete the folder, of a run that is over or is to begin anew.
+
+        Raises InvalidRequest when another process runs it.
+        """
+        self._hold()
+        self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def plan(self) -> Plan | None:

@@ -66,6 +66,7 @@ def merge(
         with part.open("wb") as file, gzip.open(files_part, "wb", compresslevel=1) as files:
             writer = ResultsWriter(file)
             writer.begin(info, categories)
+            files.write(_encoder.encode(journal.settings) + b"\n")
             for index in range(plan.shards):
                 lines = journal.lines(index)
                 for line in lines:

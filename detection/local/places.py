@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import urllib3
 
@@ -77,7 +78,11 @@ class PlaceReader:
             answer = self._answer(url)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # Its text may repeat the URL, and with it a secret.
-            self._streak.failed(f"URLs cannot be read ({type(error).__name__}); are you online?")
+            self._streak.failed(
+                f"Image after image cannot be read ({type(error).__name__}, last from "
+                f"{urlsplit(url).hostname}). Are you online? URLs of a server that is gone must "
+                "be taken out of the list."
+            )
             return ImageFailure(FailureCode.UNREADABLE)
         self._streak.succeeded()
         return answer.image()

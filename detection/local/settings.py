@@ -1,5 +1,6 @@
 """What a local run was asked for: what decides its results, and must not change on the way."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -28,12 +29,16 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     retry_failed: bool = False
 
 
-def differences(begun: RunSettings, asked: RunSettings) -> list[str]:
-    """What differs, a line each: `threshold: 0.1 when it began, 0.2 now`."""
+#: What a run may take over; it decides how much is processed, but not what comes out.
+TAKEN_OVER = frozenset({"previous", "retry_failed"})
+
+
+def differences(begun: RunSettings, asked: RunSettings, but: Collection[str] = ()) -> list[str]:
+    """What differs, a line each: `threshold: 0.1 then, 0.2 now`; `but` these fields."""
     return [
-        f"{name.replace('_', ' ')}: {_shown(then)} when it began, {_shown(now)} now"
+        f"{name.replace('_', ' ')}: {_shown(then)} then, {_shown(now)} now"
         for name in RunSettings.__struct_fields__
-        if (then := getattr(begun, name)) != (now := getattr(asked, name))
+        if name not in but and (then := getattr(begun, name)) != (now := getattr(asked, name))
     ]
 
 
