@@ -24,6 +24,7 @@ from cli import (
     webhooks,
     weights,
 )
+from cli.post import group as post_group
 from cli.terminal import program, say, say_error
 from core.errors import MegaBatchError
 
@@ -57,7 +58,15 @@ def _version() -> str:
 
 for command in (
     *(submit.submit, jobs.status, jobs.list_jobs, jobs.wait, jobs.cancel, jobs.results),
-    *(detect.detect, serve.serve, demo.demo, weights.models, programs.api, programs.worker),
+    *(
+        detect.detect,
+        post_group.post,
+        serve.serve,
+        demo.demo,
+        weights.models,
+        programs.api,
+        programs.worker,
+    ),
     *(webhooks.list_webhooks, webhooks.webhook_secret),
     *(links.link, links.list_links, order.priority, keys.keys),
     *(retry.retry_failed, renewal.renew_container, deletion.delete, secret_key.secret_key),

@@ -1,0 +1,1 @@
+"""`megabatch post`: tools that work on a results file. One command a file."""

@@ -1,0 +1,56 @@
+"""Writes what a tool has made of a results file: in its version, with all that it does not know."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.errors import InvalidRequest
+from core.results.format import ImageResult
+from core.results.reader import Results
+from core.results.versions import WITH_FAILURES, image_in_version
+from core.results.writer import ResultsWriter, Written
+
+_encoder = msgspec.json.Encoder()
+
+
+def save_like(
+    results: Results,
+    target: Path,
+    images: Iterable[ImageResult],
+    *,
+    info: Mapping[str, Any] | None = None,
+    categories: Mapping[str, str] | None = None,
+) -> Written:
+    """Write `images` to `target`, with whatever else `results` holds, in the version of `results`.
+
+    The file appears when it is whole. Raises InvalidRequest where it would replace `results`.
+    """
+    refuse_input(target, results.path)
+    part = target.with_name(f".{target.name}.part")
+    # Failures of a file that calls itself 1.0 stay among the images: a tool loses none.
+    version = max(results.version, WITH_FAILURES)
+    try:
+        with part.open("wb") as file:
+            writer = ResultsWriter(file)
+            writer.begin(
+                results.info if info is None else info,
+                results.detection_categories if categories is None else categories,
+                results.extra,
+            )
+            for image in images:
+                writer.write_line(_encoder.encode(image_in_version(image, version)))
+            written = writer.end()
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return written
+
+
+def refuse_input(target: Path, *inputs: Path) -> None:
+    """Raises InvalidRequest where a file that is read would be replaced."""
+    for path in inputs:
+        if target.exists() and os.path.samefile(target, path):
+            raise InvalidRequest(f"{target} is what is read; name another file for the output.")
