@@ -3,7 +3,7 @@
 import click
 
 from cli import exit_codes
-from cli.post import validate
+from cli.post import summary, validate
 
 
 @click.group(epilog=exit_codes.EPILOG)
@@ -14,5 +14,5 @@ def post() -> None:
     """
 
 
-for command in (validate.validate,):
+for command in (summary.summary, validate.validate):
     post.add_command(command)

@@ -42,7 +42,7 @@ class Results:
             try:
                 yield decode_image(raw.json)
             except DECODE_ERRORS as error:
-                raise _invalid_image(self.path, raw, error) from error
+                raise invalid_image(self.path, raw, error) from error
 
 
 def open_results(path: Path) -> Results:
@@ -83,7 +83,8 @@ def _version(path: Path, info: Mapping[str, Any]) -> Version:
     return version
 
 
-def _invalid_image(path: Path, raw: RawImage, error: Exception) -> InvalidResults:
+def invalid_image(path: Path, raw: RawImage, error: Exception) -> InvalidResults:
+    """What to say of an image that cannot be decoded."""
     pointer, reason = locate(error)
     line = "" if raw.line is None else f", line {raw.line}"
     return InvalidResults(
