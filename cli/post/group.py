@@ -3,7 +3,7 @@
 import click
 
 from cli import exit_codes
-from cli.post import summary, validate
+from cli.post import combine, compare, remap, summary, validate
 
 
 @click.group(epilog=exit_codes.EPILOG)
@@ -14,5 +14,8 @@ def post() -> None:
     """
 
 
-for command in (summary.summary, validate.validate):
+for command in (
+    *(validate.validate, summary.summary, combine.combine, compare.compare),
+    *(remap.remap, remap.by_size),
+):
     post.add_command(command)

@@ -42,6 +42,7 @@ def season(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         image("south/1.jpg", detection("2", 0.7), width=64, height=48),
         failure("south/2.jpg"),
     )
+    write_results(tmp_path / "more.json", image("west/1.jpg"), image("south/2.jpg"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
