@@ -3,7 +3,7 @@
 import click
 
 from cli import exit_codes
-from cli.post import combine, compare, remap, summary, validate
+from cli.post import combine, compare, remap, subset, summary, validate
 
 
 @click.group(epilog=exit_codes.EPILOG)
@@ -16,6 +16,6 @@ def post() -> None:
 
 for command in (
     *(validate.validate, summary.summary, combine.combine, compare.compare),
-    *(remap.remap, remap.by_size),
+    *(subset.subset, remap.remap, remap.by_size),
 ):
     post.add_command(command)

@@ -1,0 +1,116 @@
+"""`megabatch post subset`: some of a results file, or one file for each folder."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from cli.post.options import examples, results_argument
+from cli.terminal import new_table, print_table, printable, say
+from core.results.reader import Results, open_results
+from detection.local.lists import read_list
+from postprocessing.saving import save_like
+from postprocessing.splitting import split
+from postprocessing.subset import Choice, Renaming
+from postprocessing.subset import subset as chosen
+
+_SHARE = click.FloatRange(0, 1)
+
+
+class _Options(msgspec.Struct, frozen=True, kw_only=True):
+    results: Path
+    output: Path
+    under: tuple[str, ...]
+    matching: tuple[str, ...]
+    list_file: Path | None
+    above: float | None
+    category: tuple[str, ...]
+    least_area: float
+    most_area: float
+    no_empty: bool
+    no_failed: bool
+    replace_prefix: str | None
+    split_depth: int | None
+
+    def choice(self) -> Choice:
+        listed = None if self.list_file is None else read_list(self.list_file)
+        return Choice(
+            under=self.under,
+            matching=self.matching,
+            listed=None if listed is None else frozenset(entry.name for entry in listed),
+            above=self.above,
+            categories=self.category,
+            least_area=self.least_area,
+            most_area=self.most_area,
+            empty=not self.no_empty,
+            failed=not self.no_failed,
+        )
+
+    def renaming(self) -> Renaming | None:
+        if self.replace_prefix is None:
+            return None
+        old, sign, new = self.replace_prefix.partition("=")
+        if not sign or old == new:
+            raise click.BadParameter(
+                "give OLD=NEW, such as card1/=.", param_hint="--replace-prefix"
+            )
+        return Renaming(old, new)
+
+
+@click.command(
+    epilog=examples(
+        "megabatch post subset results.json --under north/ -o north.json",
+        "megabatch post subset results.json --category animal --above 0.5 -o animals.json",
+        "megabatch post subset results.json --split-depth 1 -o by-folder",
+    )
+)
+@results_argument
+@click.option("--under", multiple=True, metavar="PREFIX", help="Only names that start so.")
+@click.option(
+    "--matching", multiple=True, metavar="PATTERN", help="Only names like this, such as '*/IMG*'."
+)
+@click.option(
+    "--list",
+    "list_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Only names in this file: a name a line, or a JSON list.",
+)
+@click.option("--above", type=_SHARE, help="Only detections that score above this.")
+@click.option("--category", multiple=True, help="Only detections of this category.")
+@click.option("--least-area", type=_SHARE, default=0.0, help="Only boxes of this share at least.")
+@click.option("--most-area", type=_SHARE, default=1.0, help="Only boxes of this share at most.")
+@click.option("--no-empty", is_flag=True, help="Leave out images with no detection that is kept.")
+@click.option("--no-failed", is_flag=True, help="Leave out images that failed.")
+@click.option("--replace-prefix", metavar="OLD=NEW", help="Begin names with NEW in place of OLD.")
+@click.option(
+    "--split-depth",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Write a file for each folder, N folders deep, into the folder --output.",
+)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Where to write."
+)
+def subset(**given: Any) -> None:
+    """Write some of the images of a results file, with some of their detections.
+
+    Conditions of several kinds must all hold; of one kind, given several times, any.
+    """
+    options = _Options(**given)
+    results = open_results(options.results)
+    if options.split_depth is None:
+        images = chosen(results, options.choice(), options.renaming())
+        written = save_like(results, options.output, images)
+        say(f"{options.output}: {written.images:,} images")
+    else:
+        _split(options, results, options.split_depth)
+
+
+def _split(options: _Options, results: Results, depth: int) -> None:
+    images = chosen(results, options.choice(), options.renaming())
+    written = split(results, images, depth, options.output)
+    table = new_table("FOLDER", "FILE")
+    for name, path in written.items():
+        table.add_row(printable(name) or "(none)", str(path))
+    print_table(table)
