@@ -3,7 +3,7 @@
 import click
 
 from cli import exit_codes
-from cli.post import combine, compare, remap, subset, summary, validate
+from cli.post import combine, compare, events, remap, subset, summary, timelapse, validate
 
 
 @click.group(epilog=exit_codes.EPILOG)
@@ -16,6 +16,7 @@ def post() -> None:
 
 for command in (
     *(validate.validate, summary.summary, combine.combine, compare.compare),
+    *(timelapse.timelapse, events.events),
     *(subset.subset, remap.remap, remap.by_size),
 ):
     post.add_command(command)
