@@ -6,7 +6,7 @@ import pytest
 
 from cli.main import run
 from cli.redis_server import free_port
-from core.secrets import Sealer
+from core.sealing import Sealer
 from tests.unit.cli.service import Service
 
 SAS = "https://account.blob.core.windows.net/photos?sv=2024&sig=s3cret"
