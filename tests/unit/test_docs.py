@@ -15,6 +15,7 @@ import pytest
 
 from api import problems
 from cli.demo_findings import EXPECTED
+from cli.lazy import LazyCommand
 from cli.main import megabatch
 from core.catalog import MODELS, Model
 from core.config import VARIABLES, Settings
@@ -162,6 +163,8 @@ def problem(words: list[str]) -> str | None:
     """What a command line asks for that the command does not have."""
     command: click.Command = megabatch
     for word in words:
+        if isinstance(command, LazyCommand):
+            command = command.load()
         if isinstance(command, click.Group):
             if word not in command.commands:
                 return f"no command {word}"
