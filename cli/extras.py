@@ -5,8 +5,8 @@ from importlib.util import find_spec
 
 from core.errors import ConfigError
 
-_DETECT = ("google.protobuf", "numpy", "PIL", "simplejpeg", "tensorflow")
-_SERVICE = ("azure.storage.blob", "celery", "cryptography", "obstore", "redis", "requests")
+_DETECT = ("tensorflow", "numpy", "PIL", "simplejpeg", "google.protobuf")
+_SERVICE = ("celery", "redis", "obstore", "cryptography", "azure.storage.blob", "requests")
 _API = (
     *("flask", "flask_openapi3", "flask_openapi3_swagger"),
     *("gunicorn", "prometheus_client", "pydantic"),
