@@ -17,7 +17,7 @@ from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 from core.jobs import JobRequest, RequestedImage
 from core.picture_formats import format_of, is_known_but_not_read
-from core.secrets import Sealer
+from core.sealing import Sealer
 
 #: A list at an `images_url` is only looked at up to so many bytes: some seventy thousand names.
 _MAX_LIST_BYTES = 8_000_000

@@ -28,7 +28,7 @@ from core.errors import MegaBatchError
 from core.jobs import Job
 from core.keys import Caller, Scope
 from core.links import Gives
-from core.secrets import Sealer
+from core.sealing import Sealer
 
 #: Jobs on a page of the list.
 PAGE_JOBS = 50

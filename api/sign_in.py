@@ -19,7 +19,7 @@ from api.problems import KeyNeeded, KeyUnknown, ScopeMissing, SentFromElsewhere
 from core.errors import ConfigError
 from core.jobs import utc_now
 from core.keys import Caller, Scope, digest_of
-from core.secrets import Sealer
+from core.sealing import Sealer
 
 COOKIE = "megabatch_signed_in"
 #: How long a person stays signed in, seconds.

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from core.config import Settings
-from core.secrets import new_secret_key
+from core.sealing import new_secret_key
 from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.system import System
 

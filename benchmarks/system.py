@@ -20,7 +20,7 @@ from core.catalog import DEMO
 from core.config import Settings
 from core.containers.opening import open_container
 from core.image_list import ListedImage
-from core.secrets import Sealer
+from core.sealing import Sealer
 from detection.detector import load_detector
 from detection.pipeline import PipelineOptions, run_pipeline
 from tests.azurite_server import ACCOUNT, KEY, Azurite

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import ConfigError
-from core.secrets import new_secret_key
+from core.sealing import new_secret_key
 
 #: Where `serve` keeps its data when nobody says.
 DATA_FOLDER = Path("megabatch-data")

@@ -2,7 +2,7 @@
 
 import click
 
-from core.secrets import new_secret_key
+from core.sealing import new_secret_key
 
 
 @click.command("secret-key")

@@ -15,6 +15,7 @@ import msgspec
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from cli import exit_codes
+from cli.extras import require
 from cli.terminal import messages, new_table, print_table, say, say_error
 from core.catalog import DEMO, MODELS, Model, find_model
 from core.config import Settings
@@ -51,13 +52,14 @@ def model_folder_option(command: _Command) -> _Command:
 def weights_of(model: Model, folder: Path) -> Path:
     """The model's verified weights; the demo model is built where it is missing.
 
-    Raises ModelUnavailable, saying how to get them.
+    Raises ModelUnavailable or NotInstalled, saying how to get them.
     """
     try:
         return verified_weights(model, folder)
     except ModelUnavailable:
         if model is not DEMO:
             raise
+    require("detect", "Building the demo model")
     say("Building the demo model; this is done once.")
     try:
         # In a process of its own: building imports TensorFlow, hundreds of megabytes that would

@@ -18,7 +18,7 @@ from core.image_list import ImageListHeader, decode_header
 from core.job_record import decode_job, decode_shown, encode_job
 from core.jobs import AcceptedJob, FinalRecord
 from core.retention import Retention
-from core.secrets import Sealer
+from core.sealing import Sealer
 from core.storage import Storage, Writer, open_storage
 from core.webhook_log import WebhookLog
 

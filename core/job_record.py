@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from core.jobs import AcceptedJob, JobRequest, RequestedImage, Webhook
-from core.secrets import Sealer, has_secret, without_secrets
+from core.sealing import Sealer
+from core.secrets import has_secret, without_secrets
 
 
 class _Secrets(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -11,7 +11,7 @@ import threading
 import msgspec
 
 from core.config import Settings
-from core.secrets import Sealer
+from core.sealing import Sealer
 from core.storage import Storage, open_storage
 
 _PATH = "salt"

@@ -1,13 +1,8 @@
-"""Sealing of SAS URLs, and keeping secrets out of logs and names."""
+"""Keeping secrets out of logs and names."""
 
 import logging
 import re
-from collections.abc import Sequence
 from urllib.parse import unquote
-
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-
-from core.errors import ConfigError
 
 # What a signature in a URL is called, and what comes with it and is worth nothing without it. A
 # parameter of such a name in a URL that is not signed is one like any other.
@@ -35,44 +30,6 @@ _LINK_TOKENS = re.compile(r"(?i)((?<![0-9a-f]{32})/links/|[?&]link=)[^/?&\s'\"]+
 
 # Where none of these stands, lower case, there is no secret: so it is with most lines of a log.
 _SIGNS = ("=", ":", "mgb_", "whsec_", "/links/")
-
-
-class Sealer:
-    """Encrypts secrets for our storage and Redis. The first key seals, all open (rotation)."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        if not keys:
-            raise ConfigError(
-                "MEGABATCH_SECRET_KEYS is not set. Make a key with `megabatch secret-key` and give "
-                "the same one to the API and to every worker."
-            )
-        try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
-        except ValueError as error:
-            raise ConfigError(
-                "MEGABATCH_SECRET_KEYS holds something that is not a key; "
-                "make one with `megabatch secret-key`."
-            ) from error
-
-    def seal(self, text: str) -> str:
-        return self._fernet.encrypt(text.encode()).decode()
-
-    def open(self, token: str) -> str:
-        """Raises ConfigError when none of the keys sealed this."""
-        try:
-            return self._fernet.decrypt(token.encode()).decode()
-        except InvalidToken as error:
-            raise ConfigError(
-                "A sealed value cannot be opened: MEGABATCH_SECRET_KEYS lacks the key that sealed "
-                "it. Give the API and the workers the same keys, and keep old ones in the list."
-            ) from error
-
-    def __repr__(self) -> str:
-        return "Sealer(<hidden>)"
-
-
-def new_secret_key() -> str:
-    return Fernet.generate_key().decode()
 
 
 def without_secrets(url: str) -> str:

@@ -11,7 +11,7 @@ import msgspec
 
 from core.config import Settings
 from core.jobs import utc_now
-from core.secrets import Sealer
+from core.sealing import Sealer
 from core.storage import Storage, open_storage
 from core.webhooks import SECRET_PREFIX
 

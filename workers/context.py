@@ -15,7 +15,7 @@ from core.job_folder import JobFolder, open_job_folder
 from core.job_store import JobStore
 from core.jobs import AcceptedJob, JobRequest, RequestedImage
 from core.queue import open_job_store
-from core.secrets import Sealer
+from core.sealing import Sealer
 from detection.detector import Detector
 
 LoadDetector = Callable[[Model, Path], Detector]

@@ -14,7 +14,7 @@ from core.containers.url_list import list_url
 from core.errors import InvalidRequest
 from core.image_list import ListedImage
 from core.jobs import JobRequest, RequestedImage
-from core.secrets import Sealer
+from core.sealing import Sealer
 
 _PAGE = 5000
 

@@ -34,7 +34,9 @@ def compare(
     second_threshold: float | None,
     output: Path | None,
 ) -> None:
-    """Compare what two results files say of each image: which categories are above a threshold."""
+    """Compare what two files say of each image.
+
+    That is, which categories are above a threshold, each file's own."""
     one, two = open_results(first), open_results(second)
     found = compared(one, two, typical(one, threshold), typical(two, second_threshold))
     say(f"{first}: above {found.first_threshold}")

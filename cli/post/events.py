@@ -36,7 +36,9 @@ _COLUMNS = ("camera", "start", "end", "images", "failed", "first_image")
 def events(
     results: Path, threshold: float | None, gap: int, levels: int | None, output: Path
 ) -> None:
-    """Write a CSV with a row for each event: images of one camera without a long gap between.
+    """Write a CSV with a row for each event.
+
+    An event is images of one camera without a long gap between.
 
     Times are those of the cameras' clocks. A category's count is the most of it that one image of
     the event shows.

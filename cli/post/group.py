@@ -3,7 +3,20 @@
 import click
 
 from cli import exit_codes
-from cli.post import combine, compare, events, remap, subset, summary, timelapse, validate
+from cli.lazy import LazyCommand
+
+#: As `COMMANDS` of cli/main.py.
+TOOLS = (
+    ("validate", "cli.post.validate:validate", "Check a results file, fault by fault."),
+    ("summary", "cli.post.summary:summary", "Count what is in a results file."),
+    ("subset", "cli.post.subset:subset", "Write some images, with some of their detections."),
+    ("combine", "cli.post.combine:combine", "Put several results files together."),
+    ("compare", "cli.post.compare:compare", "Compare what two files say of each image."),
+    ("remap", "cli.post.remap:remap", "Call categories by other names."),
+    ("by-size", "cli.post.remap:by_size", "Give large boxes a category of their own."),
+    ("timelapse", "cli.post.timelapse:timelapse", "Write results that fit Timelapse's folder."),
+    ("events", "cli.post.events:events", "Write a CSV with a row for each event."),
+)
 
 
 @click.group(epilog=exit_codes.EPILOG)
@@ -14,9 +27,5 @@ def post() -> None:
     """
 
 
-for command in (
-    *(validate.validate, summary.summary, combine.combine, compare.compare),
-    *(timelapse.timelapse, events.events),
-    *(subset.subset, remap.remap, remap.by_size),
-):
-    post.add_command(command)
+for row in TOOLS:
+    post.add_command(LazyCommand(*row))

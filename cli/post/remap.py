@@ -26,7 +26,9 @@ from postprocessing.saving import save_like
 )
 @output_option
 def remap(results: Path, pairs: tuple[str, ...], output: Path) -> None:
-    """Call categories by other names, or make one of several."""
+    """Call categories by other names.
+
+    Two with one new name become one."""
     names = {}
     for pair in pairs:
         old, sign, new = pair.partition("=")
@@ -55,7 +57,9 @@ def remap(results: Path, pairs: tuple[str, ...], output: Path) -> None:
 )
 @output_option
 def by_size(results: Path, category: str, large: str, area: float, output: Path) -> None:
-    """Give large boxes a category of their own: boxes as large as the picture are often wrong."""
+    """Give large boxes a category of their own.
+
+    Boxes as large as the picture are often wrong."""
     opened = open_results(results)
     categories, images = BySize(category=category, large=large, area=area).apply(opened)
     written = save_like(opened, output, images, categories=categories)

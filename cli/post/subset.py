@@ -93,7 +93,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="Where to write."
 )
 def subset(**given: Any) -> None:
-    """Write some of the images of a results file, with some of their detections.
+    """Write some images, with some of their detections.
 
     Conditions of several kinds must all hold; of one kind, given several times, any.
     """

@@ -30,7 +30,9 @@ _WIDEST_BAR = 20
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def summary(results: Path, threshold: float | None, depth: int, as_json: bool) -> None:
-    """Count what is in a results file: by category, folder and confidence, and what failed."""
+    """Count what is in a results file.
+
+    By category, folder and confidence; and what failed."""
     opened = open_results(results)
     counted = summarise(opened, typical(opened, threshold), depth)
     if as_json:

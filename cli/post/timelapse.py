@@ -36,7 +36,9 @@ _SHOWN = 5
 def timelapse(
     results: Path, roots: tuple[Path, ...], strip: str | None, add: str | None, name: str
 ) -> None:
-    """Write results so that Timelapse finds each image: as the disk spells it, from its root.
+    """Write results that fit Timelapse's folder.
+
+    Each image is called as the disk spells it, from that folder.
 
     Says which results have no file and which files have no results. Images that failed are left
     out, because to Timelapse they would look empty, and listed beside the file.

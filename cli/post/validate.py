@@ -15,10 +15,11 @@ from core.results.validator import validate as check
 @results_argument
 @click.option("--json", "as_json", is_flag=True, help="Print a fault a line, as JSON.")
 def validate(results: Path, as_json: bool) -> None:
-    """Check a results file, and print every fault with its place.
+    """Check a results file, fault by fault.
 
-    Checks the rules of the format, and what makes other programs fail: the shape and range of
-    boxes, confidences, files that stand twice. Ends with 3 where the file is not valid.
+    Every fault is printed with its place: what breaks the rules of the format, and what makes
+    other programs fail, such as boxes that leave the picture and files that stand twice. Ends with
+    3 where the file is not valid.
     """
     report = check(results)
     for fault in report.faults:

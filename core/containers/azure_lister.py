@@ -10,12 +10,8 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobProperties, ContainerClient
 
 from core.containers.azure_errors import asked_wait, listing_error, may_pass
-from core.containers.connections import (
-    default_tls,
-    hide_secrets_in_logs,
-    pinned_pool,
-    pinned_session,
-)
+from core.containers.azure_session import pinned_session
+from core.containers.connections import default_tls, hide_secrets_in_logs, pinned_pool
 from core.containers.guard import Guard, locate
 from core.containers.listing import PAGE_SIZE
 from core.containers.patience import Patience

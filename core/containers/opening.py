@@ -22,7 +22,7 @@ from core.errors import (
     InvalidRequest,
     StorageTrouble,
 )
-from core.secrets import Sealer
+from core.sealing import Sealer
 
 _POINTER = "/container_url"
 # Somebody waits for the answer to a submission.

@@ -1,6 +1,7 @@
 """Images given as URLs of their own, with no container."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from core.containers.guard import Guard, locate
 from core.containers.http_reader import HttpReader
@@ -11,10 +12,18 @@ from core.errors import ContainerError, StorageTrouble, UrlNotAllowed
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 from core.jobs import RequestedImage
-from core.secrets import Sealer, has_secret, without_secrets
+from core.secrets import has_secret, without_secrets
 
 
-def list_url(requested: RequestedImage, sealer: Sealer) -> ListedImage:
+class Seals(Protocol):
+    """What hides URLs in image lists: a service's `Sealer`, or what keeps them in memory alone."""
+
+    def seal(self, text: str) -> str: ...
+
+    def open(self, token: str) -> str: ...
+
+
+def list_url(requested: RequestedImage, sealer: Seals) -> ListedImage:
     """The entry of an image list for one URL: its secrets are sealed, and left out of its name."""
     url = requested.name
     return ListedImage(
@@ -27,7 +36,7 @@ def list_url(requested: RequestedImage, sealer: Sealer) -> ListedImage:
 class UrlList:
     """Reads images by their URLs; there is nothing to list."""
 
-    def __init__(self, guard: Guard, sealer: Sealer, *, patience: Patience | None = None) -> None:
+    def __init__(self, guard: Guard, sealer: Seals, *, patience: Patience | None = None) -> None:
         self._sealer = sealer
         self._reader = HttpReader(guard, patience=patience)
         self._streak = FailureStreak()

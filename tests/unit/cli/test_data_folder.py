@@ -6,7 +6,7 @@ import pytest
 
 from cli.data_folder import DataFolder
 from core.errors import ConfigError
-from core.secrets import Sealer
+from core.sealing import Sealer
 
 
 def test_the_secret_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import urllib3
 
 from cli.programs import CODE_FOLDER, environment
 from cli.redis_server import free_port
-from core.secrets import new_secret_key
+from core.sealing import new_secret_key
 from tests.unit.cli.test_processes import until
 
 COMMAND = (sys.executable, "-m", "cli.main")

@@ -14,7 +14,7 @@ from core.errors import ConfigError, JobFolderTrouble
 from core.image_list import ListedImage, ListingPosition, encode_image_list
 from core.job_folder import JobFolder, Plan, open_job_folder
 from core.jobs import RequestedImage, utc_now
-from core.secrets import Sealer, new_secret_key
+from core.sealing import Sealer, new_secret_key
 from core.storage import Storage
 from tests.azurite_server import ACCOUNT, KEY, Azurite
 from tests.factories import accepted_job, final_record

@@ -8,7 +8,7 @@ import pytest
 from core.config import Settings
 from core.jobs import utc_now
 from core.links import Gives, Link, Links, new_link_id, open_links, standing_id
-from core.secrets import new_secret_key
+from core.sealing import new_secret_key
 
 J = "0123456789abcdef" * 2
 

@@ -8,7 +8,7 @@ import pytest
 from core.config import Settings
 from core.errors import ConfigError
 from core.salt import Salt, open_salt
-from core.secrets import Sealer, new_secret_key
+from core.sealing import Sealer, new_secret_key
 from core.storage import Storage, open_storage
 
 

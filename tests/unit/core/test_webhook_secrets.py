@@ -10,7 +10,7 @@ import pytest
 
 from core.config import Settings
 from core.errors import ConfigError
-from core.secrets import new_secret_key
+from core.sealing import new_secret_key
 from core.webhook_secrets import OVERLAP, WebhookSecrets, open_webhook_secrets
 
 

@@ -14,7 +14,7 @@ from core.containers.opening import open_container
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 from core.job_folder import JobFolder
-from core.secrets import Sealer
+from core.sealing import Sealer
 from tests.azurite_server import Azurite
 from tests.integration.oracle import expected_images
 from tests.pictures import jpeg

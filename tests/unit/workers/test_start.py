@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.catalog import MODELS
-from core.secrets import new_secret_key
+from core.sealing import new_secret_key
 from workers.__main__ import worker_arguments
 
 ROOT = Path(__file__).resolve().parents[3]

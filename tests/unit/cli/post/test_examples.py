@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from cli.lazy import LazyCommand
 from cli.main import run
 from cli.post.group import post
 from tests.pictures import jpeg
@@ -14,7 +15,8 @@ from tests.results_files import detection, failure, image, write_results
 
 
 def commands(group: click.Group, path: str = "post") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    for name, stand_in in group.commands.items():
+        command = stand_in.load() if isinstance(stand_in, LazyCommand) else stand_in
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")
         else:

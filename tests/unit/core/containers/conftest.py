@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from core.config import Settings
 from core.containers.guard import Guard
 from core.containers.patience import Patience
-from core.secrets import Sealer, new_secret_key
+from core.sealing import Sealer, new_secret_key
 
 #: The name in the test's certificate.
 TLS_HOST = "acct.blob.core.windows.net"

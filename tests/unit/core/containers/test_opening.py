@@ -9,7 +9,7 @@ from core.containers.folder import LocalFolder
 from core.containers.opening import check_container, is_folder, open_container, within
 from core.containers.url_list import UrlList
 from core.errors import ContainerError, StorageTrouble, UrlNotAllowed
-from core.secrets import Sealer
+from core.sealing import Sealer
 from tests.unit.core.containers.scripted_server import Reply, serving
 
 SAS = "sp=rl&se=2999-01-01&sr=c&sig=x"

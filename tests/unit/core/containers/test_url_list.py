@@ -10,7 +10,7 @@ from core.errors import ContainerError, StorageTrouble
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 from core.jobs import RequestedImage
-from core.secrets import Sealer
+from core.sealing import Sealer
 from tests.unit.core.containers.scripted_server import Reply, serving
 
 GOOD = Reply(body=b"picture")
