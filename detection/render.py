@@ -166,7 +166,8 @@ def _label(
     detection: Detection, categories: Mapping[str, str], size: tuple[int, int]
 ) -> _Label | None:
     """The name with the confidence, or without where the picture is too narrow for both."""
-    name = _readable(categories.get(detection.category, detection.category))
+    # On one line, whatever the name holds.
+    name = " ".join(categories.get(detection.category, detection.category).split())
     points = max(_LEAST_TEXT, round(_measure(size) * _TEXT_SHARE))
     full = f"{name} {detection.conf:.2f}"
     for text, least in ((full, _LEAST_TEXT), (name, _LEAST_READ)):
@@ -174,11 +175,6 @@ def _label(
         if label.font.size >= least:
             return label
     return None
-
-
-def _readable(name: str) -> str:
-    """On one line, without characters that a font cannot draw."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(name.split()))
 
 
 def _fitting(text: str, points: float, size: tuple[int, int], colour: str) -> _Label:
