@@ -53,6 +53,12 @@ def crop_name(name: str, index: int, category: str, *, folds: bool = True) -> st
     return f"{stem}{_MARK}{index:02d}-{_cut(letters, _LONGEST_CATEGORY)}{suffix}"
 
 
+def folded(part: str) -> str:
+    """The same for all spellings of a file's name that some file system takes for the same."""
+    decomposed = unicodedata.normalize("NFD", part)
+    return unicodedata.normalize("NFC", decomposed.upper().casefold())
+
+
 def _picture(name: str, folds: bool) -> tuple[str, str]:
     harmless = _harmless(name)
     kept = _KEPT.search(harmless)
@@ -71,10 +77,9 @@ def _may_meet(name: str, folds: bool) -> bool:
 
 
 def _usual(part: str) -> str:
-    """Of all spellings that a file system may take for the same, the one that stays."""
-    decomposed = unicodedata.normalize("NFD", part)
-    folded = unicodedata.normalize("NFC", decomposed.upper().casefold())
-    return folded.upper() if _OF_CAMERA.fullmatch(folded) else folded
+    """Of all spellings that are taken for the same, the one that stays."""
+    spelling = folded(part)
+    return spelling.upper() if _OF_CAMERA.fullmatch(spelling) else spelling
 
 
 def _harmless(name: str) -> str:

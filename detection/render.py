@@ -98,10 +98,11 @@ def pixel_box(
 
     `margin` is a share of the detection's own width and height, and added on every side.
     """
-    left, top, right, bottom = _corners(detection, size)
+    left, top, right, bottom = _edges(detection, size)
     more_x = max(least_margin, (right - left) * margin)
     more_y = max(least_margin, (bottom - top) * margin)
-    x, y = max(0, math.floor(left - more_x)), max(0, math.floor(top - more_y))
+    x = max(0, min(math.floor(left - more_x), size[0] - 1))
+    y = max(0, min(math.floor(top - more_y), size[1] - 1))
     end_x, end_y = math.ceil(right + more_x), math.ceil(bottom + more_y)
     return x, y, min(size[0], max(x + 1, end_x)), min(size[1], max(y + 1, end_y))
 
@@ -128,14 +129,21 @@ def _measure(size: tuple[int, int]) -> float:
     return math.sqrt(short * min(long, short * _LONGEST_SHAPE))
 
 
-def _corners(detection: Detection, size: tuple[int, int]) -> _Corners:
-    """Left, top, right and bottom in pixels, within the picture."""
+def _edges(detection: Detection, size: tuple[int, int]) -> _Corners:
+    """Left, top, right and bottom in pixels, the last two exclusive, within the picture."""
     width, height = size
     x, y, box_width, box_height = detection.bbox
-    left, top = _within(x * width, width - 1), _within(y * height, height - 1)
-    right = max(left, _within((x + box_width) * width, width - 1))
-    bottom = max(top, _within((y + box_height) * height, height - 1))
+    left, top = _within(x * width, width), _within(y * height, height)
+    right = max(left, _within((x + box_width) * width, width))
+    bottom = max(top, _within((y + box_height) * height, height))
     return left, top, right, bottom
+
+
+def _corners(detection: Detection, size: tuple[int, int]) -> _Corners:
+    """The same as pixels that are there: the last two inclusive."""
+    left, top, right, bottom = _edges(detection, size)
+    last_x, last_y = size[0] - 1, size[1] - 1
+    return min(left, last_x), min(top, last_y), min(right, last_x), min(bottom, last_y)
 
 
 def _within(position: float, most: float) -> float:
