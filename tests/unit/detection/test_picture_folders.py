@@ -37,8 +37,9 @@ def test_originals_are_not_written_over(originals: Path, tmp_path: Path, place: 
 def test_a_link_to_a_folder_of_originals_is_known_from_either_side(
     originals: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InvalidRequest, match="holds originals"):
-        check_apart([tmp_path / "link"], render=originals, crop=None)
+    for folder in (originals, originals.parent):
+        with pytest.raises(InvalidRequest, match="holds originals"):
+            check_apart([tmp_path / "link"], render=folder, crop=None)
 
 
 @pytest.mark.parametrize("crop", ["out", "survey/../out", "to-out/."])
