@@ -15,7 +15,7 @@ _COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#
 _TEXT_COLOUR, _TEXT_COLOUR_ON_LAST, _SEAM_COLOUR = "black", "white", "#3a3a3a"
 
 # Shares of a picture's measure (see `_measure`), and the least that can still be seen, pixels.
-_LINE_SHARE, _LEAST_LINE = 1 / 190, 2
+_LINE_SHARE, _LEAST_LINE = 1 / 250, 2
 _TEXT_SHARE, _LEAST_TEXT = 1 / 32, 12
 # A picture is at most so much longer than broad where lines and text are concerned.
 _LONGEST_SHAPE = 5
