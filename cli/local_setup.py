@@ -20,6 +20,8 @@ from detection.local.machine import cores, environments, gpus
 from detection.local.run import LocalRun
 from detection.local.settings import TAKEN_OVER, RunSettings, absolute, differences
 from detection.local.sources import Sources
+from detection.picture_folders import check_apart
+from detection.pictures import PictureOptions
 from detection.pipeline import PipelineOptions
 
 
@@ -37,8 +39,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def show_above(self) -> float:
         """What scores above it is printed and drawn."""
-        chosen = self.options.show_above
-        return self.model.typical_threshold if chosen is None else chosen
+        return show_above(self.options, self.model)
 
 
 def set_up(options: LocalOptions, environ: dict[str, str]) -> Setup:
@@ -89,6 +90,7 @@ def _settings(options: LocalOptions, sources: Sources, model: Model, weights: Pa
         truncated_images=options.truncated_images,
         gps=options.gps,
         exif=options.exif,
+        pictures=_described(options, model),
         previous=absolute(options.earlier),
         retry_failed=options.retry_failed,
     )
@@ -108,7 +110,40 @@ def _work(
         model_folder=options.model_folder,
         options=PipelineOptions(threshold=settings.threshold, decode=decode),
         roots=sources.roots,
+        pictures=_pictures(options, model, sources),
     )
+
+
+def _described(options: LocalOptions, model: Model) -> tuple[str, ...]:
+    """What is drawn, as it is written down."""
+    folders = {"boxes": options.render, "crops": options.crop}
+    places = [f"{what} in {absolute(path)}" for what, path in folders.items() if path is not None]
+    blurred = [f"{name} blurred" for name in options.blur]
+    return (*places, *blurred, f"above {show_above(options, model):g}") if places else ()
+
+
+def _pictures(options: LocalOptions, model: Model, sources: Sources) -> PictureOptions | None:
+    """What is drawn. Raises InvalidRequest where it would be drawn over an original."""
+    if options.render is None and options.crop is None:
+        return None
+    check_apart(sources.folders, render=options.render, crop=options.crop)
+    ids = {name: category for category, name in model.categories.items()}
+    unknown = [name for name in options.blur if name not in ids]
+    if unknown:
+        raise InvalidRequest(
+            f"{model.name} finds no {', '.join(unknown)}; it finds {', '.join(ids)}."
+        )
+    return PictureOptions(
+        render=options.render,
+        crop=options.crop,
+        threshold=show_above(options, model),
+        blur=frozenset(ids[name] for name in options.blur),
+    )
+
+
+def show_above(options: LocalOptions, model: Model) -> float:
+    """What scores above it is printed and drawn."""
+    return model.typical_threshold if options.show_above is None else options.show_above
 
 
 def _previous(path: Path | None, settings: RunSettings, model: Model) -> Results | None:

@@ -12,6 +12,7 @@ from core.results.format import ImageResult
 from detection.detector import Detector, load_detector
 from detection.local.places import PlaceReader
 from detection.local.work import Detect, Placed
+from detection.pictures import PictureOptions, PictureWriter
 from detection.pipeline import PipelineOptions, run_pipeline
 
 
@@ -23,11 +24,16 @@ class ImageWork(msgspec.Struct, frozen=True, kw_only=True):
     options: PipelineOptions
     #: Folders that must be there, or nothing can be read at all.
     roots: tuple[str, ...]
+    pictures: PictureOptions | None = None
 
     def begin(self) -> Detect:
         detector = load_detector(self.model, self.model_folder)
         detector.warm_up()
-        return detect_with(detector, self.options, PlaceReader(self.roots))
+        reader = PlaceReader(self.roots)
+        detect = detect_with(detector, self.options, reader)
+        if self.pictures is None:
+            return detect
+        return drawing(detect, PictureWriter(self.pictures, detector.categories), reader)
 
 
 def detect_with(detector: Detector, options: PipelineOptions, reader: PlaceReader) -> Detect:
@@ -43,3 +49,19 @@ def detect_with(detector: Detector, options: PipelineOptions, reader: PlaceReade
         return run_pipeline([one.image for one in placed], read, detector, options)
 
     return detect
+
+
+def drawing(detect: Detect, pictures: PictureWriter, reader: PlaceReader) -> Detect:
+    """Detection that also writes the pictures of each image, before its result is told."""
+
+    def detect_and_draw(
+        placed: Sequence[Placed], moved: Callable[[], None]
+    ) -> Iterator[ImageResult]:
+        for one, result in zip(placed, detect(placed, moved), strict=True):
+            if result.failure is None:
+                data = reader.read(one.place)
+                if isinstance(data, bytes):
+                    pictures.write(result, data)
+            yield result
+
+    return detect_and_draw

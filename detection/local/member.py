@@ -45,9 +45,9 @@ class Over(msgspec.Struct, frozen=True):
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """It cannot go on: an error that concerns more than one image, and what to do."""
+    """It cannot go on: an error that concerns more than one image."""
 
-    error: MegaBatchError
+    error: MegaBatchError | OSError
 
 
 Message = Ready | Moved | Line | Over | Gone
@@ -62,10 +62,10 @@ def run_member(
     _write_to(log)
     try:
         _serve(connection, work)
-    except MegaBatchError as error:
-        _tell(connection, Gone(error))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # nobody listens any more
+    except (MegaBatchError, OSError) as error:  # OSError: a disk that takes no more pictures
+        _tell(connection, Gone(error))
 
 
 def _serve(connection: Connection, work: Work) -> None:

@@ -36,7 +36,7 @@ class Skipped(msgspec.Struct):
 
 
 class Sources:
-    """The images that were named, in a fixed order."""
+    """The images that were named, in a fixed order: folders first."""
 
     def __init__(self, named: Sequence[str], relative_to: Path | None = None) -> None:
         """Raises InvalidRequest for what is neither there nor a URL, and for a bad list."""
@@ -50,6 +50,17 @@ class Sources:
     def roots(self) -> tuple[str, ...]:
         """The folders that were named."""
         return tuple(os.path.abspath(one) for one in self._named if os.path.isdir(one))
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders in which images were named, one by one or all that lies below."""
+        places = (
+            self.place_of(self._entry(entry, folder).name) for entry, folder in self._entries()
+        )
+        return (
+            *map(Path, self.roots),
+            *{Path(place).parent: None for place in places if not is_url(place)},
+        )
 
     @property
     def described(self) -> tuple[str, ...]:
@@ -87,20 +98,23 @@ class Sources:
 
     def learn_urls(self) -> None:
         """Get to know the whole URLs of names that lack a secret, without listing any folder."""
-        for one in self._named:
-            for entry in self._lists.get(one) or [ListEntry(one)]:
-                if is_url(entry.name):
-                    self._named_url(entry)
+        for entry, _ in self._entries():
+            if is_url(entry.name):
+                self._named_url(entry)
 
-    def _all(self, skipped: Skipped, leave_out: Sequence[Path]) -> Iterator[ListedImage]:
+    def _entries(self) -> Iterator[tuple[ListEntry, str]]:
+        """What was named one by one, and the folder from which it was."""
         for one in self._named:
             if one in self._lists:
                 folder = os.path.dirname(os.path.abspath(one))
-                yield from (self._entry(entry, folder) for entry in self._lists[one])
-            elif os.path.isdir(one) and not is_url(one):
-                yield from self._folder(os.path.abspath(one), skipped, leave_out)
-            else:
-                yield self._entry(ListEntry(one), os.getcwd())
+                yield from ((entry, folder) for entry in self._lists[one])
+            elif not os.path.isdir(one):
+                yield ListEntry(one), os.getcwd()
+
+    def _all(self, skipped: Skipped, leave_out: Sequence[Path]) -> Iterator[ListedImage]:
+        for root in self.roots:
+            yield from self._folder(root, skipped, leave_out)
+        yield from (self._entry(entry, folder) for entry, folder in self._entries())
 
     def _folder(
         self, folder: str, skipped: Skipped, leave_out: Sequence[Path]
