@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from core.results.format import Detection
@@ -222,11 +224,13 @@ def _placed(
 def _best(
     places: Iterator[_Corners], taken: Sequence[_Corners], boxes: Sequence[_Corners]
 ) -> _Corners:
+    ranked = list(places)
+    of_labels, of_boxes = (np.array(one, float).reshape(-1, 4) for one in (taken, boxes))
     costs = (
-        (order * _PLACE_WEIGHT + _hidden(place, taken, boxes), place)
-        for order, place in enumerate(places)
+        _hidden(place, of_boxes) + _LABEL_WEIGHT * _hidden(place, of_labels) + _PLACE_WEIGHT * order
+        for order, place in enumerate(ranked)
     )
-    return min(costs, key=lambda one: one[0])[1]
+    return ranked[int(np.argmin(list(costs)))]
 
 
 def _places(label: _Label, box: _Corners, size: tuple[int, int]) -> Iterator[_Corners]:
@@ -242,19 +246,13 @@ def _places(label: _Label, box: _Corners, size: tuple[int, int]) -> Iterator[_Co
                 yield fit_x, fit_y, fit_x + label.width, fit_y + tall
 
 
-def _hidden(place: _Corners, taken: Sequence[_Corners], boxes: Sequence[_Corners]) -> float:
-    """How much a label at this place hides: of each box and each label the share, summed."""
-    of_labels = sum(_share(place, other) for other in taken)
-    return _LABEL_WEIGHT * of_labels + sum(_share(place, box) for box in boxes)
-
-
-def _share(place: _Corners, other: _Corners) -> float:
-    """The part of `other`, 0 to 1, that lies under `place`."""
-    width = min(place[2], other[2]) - max(place[0], other[0])
-    height = min(place[3], other[3]) - max(place[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / max(1.0, (other[2] - other[0]) * (other[3] - other[1]))
+def _hidden(place: _Corners, others: npt.NDArray[np.float64]) -> float:
+    """How much of other places, a row each, lies under this one: the share of each, summed."""
+    left, top, right, bottom = others.T
+    width = np.minimum(right, place[2]) - np.maximum(left, place[0])
+    height = np.minimum(bottom, place[3]) - np.maximum(top, place[1])
+    area = np.maximum(1.0, (right - left) * (bottom - top))
+    return float((width.clip(min=0) * height.clip(min=0) / area).sum())
 
 
 def _write(pen: ImageDraw.ImageDraw, label: _Label, place: _Corners) -> None:
