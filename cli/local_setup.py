@@ -10,6 +10,7 @@ from cli.local_options import LocalOptions
 from cli.weights import weights_of
 from core.catalog import Model, find_model
 from core.errors import InvalidRequest
+from core.file_systems import is_folding
 from core.results.reader import Results, open_results
 from detection.exif_tags import check_tags
 from detection.images import DecodeOptions
@@ -138,6 +139,7 @@ def _pictures(options: LocalOptions, model: Model, sources: Sources) -> PictureO
         crop=options.crop,
         threshold=show_above(options, model),
         blur=frozenset(ids[name] for name in options.blur),
+        distinct=len(sources.roots) == 1 and is_folding(Path(sources.roots[0])),
     )
 
 

@@ -1,17 +1,12 @@
 """Folders that pictures are written to: apart from the originals, and how they take names."""
 
 import os
-import secrets
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import InvalidRequest
-from detection.picture_names import folded
-
-# What Windows calls a path that may be longer than 260 characters, of a disk and of a share.
-# Source: Microsoft, "Maximum Path Length Limitation".
-_LONG, _LONG_SHARE = "\\\\?\\", "\\\\?\\UNC\\"
+from core.file_systems import folds_names
+from core.safe_names import folded
 
 
 def check_apart(originals: Sequence[Path], *, render: Path | None, crop: Path | None) -> None:
@@ -27,27 +22,6 @@ def check_apart(originals: Sequence[Path], *, render: Path | None, crop: Path | 
         raise InvalidRequest(
             f"Pictures and crops cannot share the folder {crop}. Give each a folder of its own."
         )
-
-
-def folds_names(folder: Path) -> bool:
-    """Whether the file system takes names for the same that differ in case, or as NFC from NFD.
-
-    Writes a file there, and removes it. Raises OSError where that cannot be.
-    """
-    probe = folder / f".\u00e9{secrets.token_hex(8)}.part"
-    probe.touch(exist_ok=False)
-    try:
-        spellings = (probe.name.upper(), unicodedata.normalize("NFD", probe.name))
-        return any((folder / spelling).exists() for spelling in spellings)
-    finally:
-        probe.unlink()
-
-
-def long_path(path: str) -> str:
-    """A whole path of Windows, as its calls take it whatever its length."""
-    if path.startswith(_LONG):
-        return path
-    return _LONG_SHARE + path[2:] if path.startswith("\\\\") else _LONG + path
 
 
 def _check_outside(what: str, folder: Path, originals: Sequence[Path]) -> None:

@@ -10,9 +10,9 @@ import msgspec
 from PIL import Image
 
 from core.failures import ImageFailure
+from core.file_systems import folds_names, long_path
 from core.results.format import Detection, ImageResult
 from detection.images import DecodeOptions, decode_image
-from detection.picture_folders import folds_names, long_path
 from detection.picture_names import crop_name, picture_name
 from detection.render import blur, draw, pixel_box
 
@@ -39,6 +39,8 @@ class PictureOptions(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float
     #: Ids of the categories that nobody is to recognise, detected half as surely too.
     blur: frozenset[str] = frozenset()
+    #: No two images have names that some file system takes for the same: theirs does, too.
+    distinct: bool = False
 
 
 class PictureWriter:
@@ -48,8 +50,8 @@ class PictureWriter:
         """Makes the folders. Raises OSError where one cannot be written."""
         self._options = options
         self._categories = categories
-        self._render = None if options.render is None else _Folder(options.render)
-        self._crop = None if options.crop is None else _Folder(options.crop)
+        self._render = None if options.render is None else _Folder(options.render, options.distinct)
+        self._crop = None if options.crop is None else _Folder(options.crop, options.distinct)
 
     def write(self, result: ImageResult, data: bytes) -> list[Path]:
         """Write the pictures of one image, and say which; none of one that has no detections list.
@@ -98,12 +100,12 @@ class PictureWriter:
 class _Folder:
     """A folder for pictures."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, distinct: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         real = os.path.realpath(folder)
         self._root = Path(long_path(real) if os.name == "nt" else real)
-        self.folds = folds_names(self._root)
+        self.folds = not distinct and folds_names(self._root)
 
     def save(self, image: Image.Image, name: str) -> Path:
         """Write a picture whole, in place of one that is there. Returns its path."""

@@ -1,11 +1,11 @@
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from core.errors import InvalidRequest
-from detection.picture_folders import check_apart, folds_names, long_path
+from core.file_systems import folds_names
+from detection.picture_folders import check_apart
 
 
 @pytest.fixture
@@ -66,22 +66,3 @@ def test_folders_that_differ_in_case_are_one_where_the_file_system_says_so(
     else:
         check()
     assert sorted(os.listdir(tmp_path)) == ["link", "survey"]
-
-
-def test_what_a_file_system_makes_of_names_is_found_out_and_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "a").touch()
-    assert folds_names(tmp_path) == (tmp_path / "A").exists()
-    assert os.listdir(tmp_path) == ["a"]
-    assert folds_names(tmp_path) is not sys.platform.startswith("linux")
-
-
-@pytest.mark.parametrize(
-    ("path", "long"),
-    [
-        ("C:\\pictures", "\\\\?\\C:\\pictures"),
-        ("\\\\nas\\share\\pictures", "\\\\?\\UNC\\nas\\share\\pictures"),
-        ("\\\\?\\C:\\pictures", "\\\\?\\C:\\pictures"),
-    ],
-)
-def test_paths_of_windows_may_be_long(path: str, long: str) -> None:
-    assert long_path(path) == long
