@@ -9,6 +9,7 @@ from cli.lazy import LazyCommand
 TOOLS = (
     ("validate", "cli.post.validate:validate", "Check a results file, fault by fault."),
     ("summary", "cli.post.summary:summary", "Count what is in a results file."),
+    ("separate", "cli.post.separate:separate", "Put images into folders by what was found."),
     ("subset", "cli.post.subset:subset", "Write some images, with some of their detections."),
     ("combine", "cli.post.combine:combine", "Put several results files together."),
     ("compare", "cli.post.compare:compare", "Compare what two files say of each image."),
