@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from core.errors import ConfigError
 
 _DETECT = ("tensorflow", "numpy", "PIL", "simplejpeg", "filelock", "google.protobuf")
+_POST = ("numpy", "PIL")
 _SERVICE = ("celery", "redis", "obstore", "cryptography", "azure.storage.blob", "requests")
 _API = (
     *("flask", "flask_openapi3", "flask_openapi3_swagger"),
@@ -15,6 +16,7 @@ _API = (
 #: The modules by which an extra is known to be here.
 MODULES = {
     "detect": _DETECT,
+    "post": _POST,
     "service": _SERVICE,
     "api": (*_SERVICE, *_API),
     "worker": (*_SERVICE, *_DETECT),

@@ -11,9 +11,9 @@ from PIL import Image
 
 from core.failures import ImageFailure
 from core.file_systems import folds_names, long_path
+from core.picture_names import crop_name, picture_name
 from core.results.format import Detection, ImageResult
 from detection.images import DecodeOptions, decode_image
-from detection.picture_names import crop_name, picture_name
 from detection.render import blur, draw, pixel_box
 
 _QUALITY = 90

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from core.errors import InvalidRequest
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
+from postprocessing.categories import ids_of
 
 
 class Remapped(msgspec.Struct, frozen=True):
@@ -33,12 +33,7 @@ def remap(results: Results, names: Mapping[str, str]) -> Remapped:
     The first id with a name keeps it. Raises InvalidRequest for a name that the file does not have.
     """
     categories = results.detection_categories
-    unknown = [name for name in names if name not in categories.values()]
-    if unknown:
-        raise InvalidRequest(
-            f"{results.path.name} has no category {', '.join(unknown)}; it has "
-            f"{', '.join(categories.values())}."
-        )
+    ids_of(results, names)
     ids: dict[str, str] = {}
     by_name: dict[str, str] = {}
     for number, name in categories.items():
@@ -57,11 +52,8 @@ class BySize(msgspec.Struct, frozen=True, kw_only=True):
 
     def apply(self, results: Results) -> tuple[dict[str, str], Iterator[ImageResult]]:
         """The new categories and images. Raises InvalidRequest where there is no such category."""
+        ids_of(results, [self.category])
         ids = {name: number for number, name in results.detection_categories.items()}
-        if self.category not in ids:
-            raise InvalidRequest(
-                f"{results.path.name} has no category {self.category}; it has {', '.join(ids)}."
-            )
         large = ids.get(self.large) or _free_id(results.detection_categories)
         categories = {**results.detection_categories, large: self.large}
         return categories, self._images(results, ids[self.category], large)

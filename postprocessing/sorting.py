@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from core.errors import InvalidRequest
 from core.results.format import ImageResult
 from core.results.reader import Results
+from postprocessing.categories import ids_of
 from postprocessing.thresholds import Threshold
 
 #: Folders of images that are in no category. Failures are never empty: people delete what is.
@@ -55,12 +55,7 @@ def new_sorter(
     Raises InvalidRequest for a category that the file does not have.
     """
     names = results.detection_categories
-    unknown = [name for name in special if name not in names.values()]
-    if unknown:
-        raise InvalidRequest(
-            f"{results.path.name} has no category {', '.join(unknown)}; it has "
-            f"{', '.join(names.values())}."
-        )
+    ids_of(results, special)
     sures = {number: special.get(name, sure.value) for number, name in names.items()}
     unsures = {number: min(unsure.value, sures[number]) for number in names}
     return Sorter(categories=names, sure=sures, unsure=unsures)

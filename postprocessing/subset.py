@@ -5,9 +5,9 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from core.errors import InvalidRequest
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
+from postprocessing.categories import ids_of
 from postprocessing.remap import with_detections
 
 
@@ -55,7 +55,7 @@ def subset(
 
     Raises InvalidRequest for a category that the file does not have.
     """
-    ids = _ids(results, choice.categories)
+    ids = ids_of(results, choice.categories)
     return _chosen(results, choice, ids, renaming)
 
 
@@ -104,14 +104,3 @@ def _is_wanted(image: ImageResult, choice: Choice) -> bool:
     if image.failure is not None:
         return choice.failed
     return choice.empty or bool(image.detections)
-
-
-def _ids(results: Results, names: tuple[str, ...]) -> frozenset[str]:
-    known = results.detection_categories
-    unknown = [name for name in names if name not in known.values()]
-    if unknown:
-        raise InvalidRequest(
-            f"{results.path.name} has no category {', '.join(unknown)}; it has "
-            f"{', '.join(known.values())}."
-        )
-    return frozenset(number for number, name in known.items() if name in names)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from detection.picture_names import crop_name, picture_name
+from core.picture_names import crop_name, picture_name
 
 ORDINARY = [
     *("site 1/IMG_0001.JPG", "a.jpg", "a.jpeg", "a.png", "2019/100RECNX/RCNX0001.JPG"),
