@@ -6,13 +6,19 @@ A crop has a mark of its own, such as `a~00-animal.jpg`.
 
 import re
 
-from core.safe_names import MARK, cut, harmless, mark_of, usual
+from core.containers.listing import VIDEO_SUFFIXES
+from core.safe_names import MARK, cut, harmless, mark_of, safe_name, usual
 
 # Pictures keep the formats that every viewer opens and that lose little; the others become JPEG,
 # with `.jpg` behind their name.
 _KEPT = re.compile(r"\.(?:jpe?g|png)\Z", re.IGNORECASE | re.ASCII)
 _BECOMES_JPEG = re.compile(r"\.(?:bmp|gif|tiff?|webp)\Z", re.IGNORECASE | re.ASCII)
 _LOOKS_LIKE_THAT = re.compile(r"\.(?:bmp|gif|tiff?|webp)\.jpg\Z", re.IGNORECASE | re.ASCII)
+
+_MPEG_4 = re.compile(r"\.mp4\Z", re.IGNORECASE | re.ASCII)
+_LOOKS_LIKE_MADE = re.compile(
+    rf"(?:{'|'.join(map(re.escape, sorted(VIDEO_SUFFIXES)))})\.mp4\Z", re.IGNORECASE | re.ASCII
+)
 
 _LONGEST_CATEGORY = 24
 
@@ -32,6 +38,16 @@ def crop_name(name: str, index: int, category: str, *, folds: bool = True) -> st
     stem, suffix = _picture(name, folds)
     letters = re.sub(r"\W+", "-", category).strip("-")
     return f"{stem}{MARK}{index:02d}-{cut(letters, _LONGEST_CATEGORY)}{suffix}"
+
+
+def video_name(name: str, *, folds: bool = True) -> str:
+    """Likewise of an MPEG-4 video that is made of a video: `clip.avi` becomes `clip.avi.mp4`."""
+    path = safe_name(name, folds=folds)
+    if not _MPEG_4.search(name):
+        return f"{path}.mp4"
+    if _LOOKS_LIKE_MADE.search(name) and MARK not in path:
+        return f"{path[:-4]}{mark_of(name)}{path[-4:]}"
+    return path
 
 
 def _picture(name: str, folds: bool) -> tuple[str, str]:

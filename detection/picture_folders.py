@@ -1,12 +1,50 @@
 """Folders that pictures are written to: apart from the originals, and how they take names."""
 
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import InvalidRequest
-from core.file_systems import folds_names
+from core.file_systems import folds_names, long_path
 from core.safe_names import folded
+
+
+class PictureFolder:
+    """A folder that pictures are written to. Any number of processes may share it."""
+
+    def __init__(self, folder: Path, *, distinct: bool = False) -> None:
+        """Makes the folder. `distinct`: see `PictureOptions`. Raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder
+        real = os.path.realpath(folder)
+        self._root = Path(long_path(real) if os.name == "nt" else real)
+        #: Names that differ in case, or in how letters are composed, would meet here.
+        self.folds = not distinct and folds_names(self._root)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A path to write to, which becomes `name` when that is done: whole, or not at all.
+
+        It takes the place of what is there. Raises OSError.
+        """
+        target = self._root / name
+        self._check_within(target.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            yield part
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _check_within(self, folder: Path) -> None:
+        # Behind a link that somebody made there may lie originals.
+        if not Path(os.path.realpath(folder)).is_relative_to(self._root):
+            raise NotADirectoryError(
+                errno.ENOTDIR, "a link leads out of the folder for pictures", str(folder)
+            )
 
 
 def check_apart(originals: Sequence[Path], *, render: Path | None, crop: Path | None) -> None:

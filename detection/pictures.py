@@ -1,7 +1,5 @@
 """Writes what people look at: pictures with boxes, and a crop of each detection."""
 
-import errno
-import os
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -10,10 +8,10 @@ import msgspec
 from PIL import Image
 
 from core.failures import ImageFailure
-from core.file_systems import folds_names, long_path
 from core.picture_names import crop_name, picture_name
 from core.results.format import Detection, ImageResult
 from detection.images import DecodeOptions, decode_image
+from detection.picture_folders import PictureFolder
 from detection.render import blur, draw, pixel_box
 
 _QUALITY = 90
@@ -50,8 +48,14 @@ class PictureWriter:
         """Makes the folders. Raises OSError where one cannot be written."""
         self._options = options
         self._categories = categories
-        self._render = None if options.render is None else _Folder(options.render, options.distinct)
-        self._crop = None if options.crop is None else _Folder(options.crop, options.distinct)
+        self._render = (
+            None
+            if options.render is None
+            else PictureFolder(options.render, distinct=options.distinct)
+        )
+        self._crop = (
+            None if options.crop is None else PictureFolder(options.crop, distinct=options.distinct)
+        )
 
     def write(self, result: ImageResult, data: bytes) -> list[Path]:
         """Write the pictures of one image, and say which; none of one that has no detections list.
@@ -84,7 +88,7 @@ class PictureWriter:
         if self._render is not None:
             name = picture_name(result.file, folds=self._render.folds)
             drawn = draw(image, list(shown.values()), self._categories)
-            yield self._render.save(drawn, name)
+            yield _save(self._render, name, drawn)
 
     def _crops(
         self, image: Image.Image, result: ImageResult, shown: Mapping[int, Detection]
@@ -94,38 +98,13 @@ class PictureWriter:
         for index, detection in shown.items():
             category = self._categories.get(detection.category, detection.category)
             name = crop_name(result.file, index, category, folds=self._crop.folds)
-            yield self._crop.save(image.crop(pixel_box(detection, image.size)), name)
+            yield _save(self._crop, name, image.crop(pixel_box(detection, image.size)))
 
 
-class _Folder:
-    """A folder for pictures."""
-
-    def __init__(self, folder: Path, distinct: bool) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        real = os.path.realpath(folder)
-        self._root = Path(long_path(real) if os.name == "nt" else real)
-        self.folds = not distinct and folds_names(self._root)
-
-    def save(self, image: Image.Image, name: str) -> Path:
-        """Write a picture whole, in place of one that is there. Returns its path."""
-        target = self._root / name
-        self._check_within(target.parent)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            part.write_bytes(_encoded(image, target.suffix.lower()))
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-        return self._folder / name
-
-    def _check_within(self, folder: Path) -> None:
-        # Behind a link that somebody made there may lie originals.
-        if not Path(os.path.realpath(folder)).is_relative_to(self._root):
-            raise NotADirectoryError(
-                errno.ENOTDIR, "a link leads out of the folder for pictures", str(folder)
-            )
+def _save(folder: PictureFolder, name: str, image: Image.Image) -> Path:
+    with folder.writing(name) as part:
+        part.write_bytes(_encoded(image, Path(name).suffix.lower()))
+    return folder.path / name
 
 
 def _encoded(image: Image.Image, suffix: str) -> bytes:

@@ -4,15 +4,15 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from core.containers.file_names import file_name_of, listed_name
 from core.containers.folder_walk import FoundFile, is_below, walk_files
-from core.containers.listing import MAX_IMAGE_BYTES, PAGE_SIZE, Page
-from core.containers.names import is_image_name, suffix_of
+from core.containers.listing import IMAGE_SUFFIXES, MAX_IMAGE_BYTES, PAGE_SIZE, Page
+from core.containers.names import suffix_of
 from core.containers.streak import FailureStreak
 from core.errors import ContainerError, StorageTrouble, UrlNotAllowed
 from core.failures import FailureCode, ImageFailure
@@ -59,12 +59,17 @@ class LocalFolder:
     """
 
     def __init__(
-        self, root: Path, allowed_roots: Sequence[Path] = (), *, page_size: int = PAGE_SIZE
+        self,
+        root: Path,
+        allowed_roots: Sequence[Path] = (),
+        *,
+        page_size: int = PAGE_SIZE,
+        suffixes: Container[str] = IMAGE_SUFFIXES,
     ) -> None:
-        """Raises ContainerError when there is no such folder."""
+        """`suffixes`: of the files that are listed. Raises ContainerError without such a folder."""
         self._root = os.path.realpath(root)
         self._roots = _real_paths((root, *allowed_roots))
-        self._page_size = page_size
+        self._page_size, self._suffixes = page_size, suffixes
         self._streak = FailureStreak()
         if not os.path.isdir(self._root):
             raise ContainerError(
@@ -101,7 +106,7 @@ class LocalFolder:
             if not name.startswith(prefix):
                 continue
             image = None
-            if not file.passed_over and is_image_name(name):
+            if not file.passed_over and suffix_of(name) in self._suffixes:
                 image = _listed(name, file.path)
             if image is None:
                 skipped[suffix_of(name)] += 1

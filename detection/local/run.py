@@ -72,6 +72,7 @@ class LocalRun(msgspec.Struct, frozen=True, kw_only=True):
             detection_threshold=self.settings.threshold,
             preprocessing=self.settings.preprocessing,
             truncated_images=self.settings.truncated_images,
+            custom={"frames": self.settings.frames} if self.settings.frames else None,
         )
 
     def _plan(self) -> Plan:

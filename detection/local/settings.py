@@ -23,6 +23,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     gps: bool = False
     #: EXIF tags that stand in the results.
     exif: tuple[str, ...] = ()
+    #: Which frames of videos are looked at; empty for images.
+    frames: str = ""
     #: What is drawn, and where it is written.
     pictures: tuple[str, ...] = ()
     #: An earlier results file, from which unchanged images are taken over.

@@ -15,7 +15,7 @@ import msgspec
 
 from core.containers.file_names import file_name_of, listed_name
 from core.containers.folder import LocalFolder
-from core.containers.listing import Page
+from core.containers.listing import IMAGE_SUFFIXES, Page
 from core.containers.names import add_skipped
 from core.errors import InvalidRequest
 from core.image_list import ListedImage
@@ -38,8 +38,17 @@ class Skipped(msgspec.Struct):
 class Sources:
     """The images that were named, in a fixed order: folders first."""
 
-    def __init__(self, named: Sequence[str], relative_to: Path | None = None) -> None:
-        """Raises InvalidRequest for what is neither there nor a URL, and for a bad list."""
+    def __init__(
+        self,
+        named: Sequence[str],
+        relative_to: Path | None = None,
+        suffixes: frozenset[str] = IMAGE_SUFFIXES,
+    ) -> None:
+        """`suffixes`: of what is taken from folders.
+
+        Raises InvalidRequest for what is neither there nor a URL, and for a bad list.
+        """
+        self._suffixes = suffixes
         self._named = [one for name in named for one in _expanded(name)]
         self._lists = {one: read_list(Path(one)) for one in self._named if _is_list(one)}
         self.base = os.path.abspath(relative_to) if relative_to else self._common_base()
@@ -121,7 +130,8 @@ class Sources:
     ) -> Iterator[ListedImage]:
         hidden = [f"{path}{os.sep}" for path in map(os.path.abspath, leave_out)]
         # Of one's own disk, links may lead anywhere.
-        listing = LocalFolder(Path(folder), [Path(Path(folder).anchor)])
+        anchor = Path(Path(folder).anchor)
+        listing = LocalFolder(Path(folder), [anchor], suffixes=self._suffixes)
         for page in listing.pages():
             add_skipped(skipped.by_suffix, page.skipped)
             for image, path in _with_paths(page, folder):
