@@ -49,7 +49,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     categories: Mapping[str, str]
     #: The file's name in the model folder, or the whole path of a file that lies elsewhere.
     file: str
-    #: SHA-256 of a file of one's own, hex, once somebody has read it; empty for the catalog's.
+    #: SHA-256 of a file of one's own, hex, once somebody has read it (several, with commas, where
+    #: machines have different ones); empty for the catalog's.
     sha256: str = ""
     #: Where the file comes from, best first; empty for the demo model, which is built.
     mirrors: tuple[str, ...] = ()
@@ -157,7 +158,7 @@ MODELS: Mapping[str, Model] = {
 }
 
 
-def model_of_file(path: Path) -> Model:
+def model_of_file(path: Path, sha256: str = "") -> Model:
     """A frozen graph of one's own, with MegaDetector v4's categories, called by its file's stem."""
     return Model(
         name=path.stem,
@@ -165,6 +166,7 @@ def model_of_file(path: Path) -> Model:
         detector=path.name,
         categories=_CATEGORIES,
         file=str(path),
+        sha256=sha256,
         licence="",
         description="A frozen graph that this service was given as a file.",
     )
