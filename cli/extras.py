@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from core.errors import ConfigError
 
-_DETECT = ("tensorflow", "numpy", "PIL", "simplejpeg", "filelock", "google.protobuf")
+_DETECT = ("tensorflow", "numpy", "PIL", "simplejpeg", "av", "google.protobuf")
 _POST = ("numpy", "PIL")
 _SERVICE = ("celery", "redis", "obstore", "cryptography", "azure.storage.blob", "requests")
 _API = (

@@ -1,17 +1,17 @@
 """From options to a local run that can begin."""
 
-import hashlib
 import shutil
 from pathlib import Path
 
 import msgspec
 
 from cli.local_options import LocalOptions
-from cli.weights import weights_of
-from core.catalog import Model, find_model
+from cli.terminal import say
+from core.catalog import Model
 from core.errors import InvalidRequest
 from core.file_systems import is_folding
 from core.results.reader import Results, open_results
+from detection.checksums import sha256_of
 from detection.exif_tags import check_tags
 from detection.images import DecodeOptions
 from detection.local.earlier import made_by
@@ -21,6 +21,7 @@ from detection.local.machine import cores, environments, gpus
 from detection.local.run import LocalRun
 from detection.local.settings import TAKEN_OVER, RunSettings, absolute, differences
 from detection.local.sources import Sources
+from detection.model_choice import choose_model
 from detection.picture_folders import check_apart
 from detection.pictures import PictureOptions
 from detection.pipeline import PipelineOptions
@@ -47,8 +48,7 @@ def set_up(options: LocalOptions, environ: dict[str, str]) -> Setup:
     """Look at all that was named. Raises InvalidRequest, InvalidResults and ModelUnavailable."""
     check_tags(options.exif)
     sources = Sources(options.sources, options.relative_to)
-    model = find_model(options.model)
-    weights = weights_of(model, options.model_folder)
+    model, weights = choose_model(options.model, options.model_folder, say)
     settings = _settings(options, sources, model, weights)
     previous = _previous(options.earlier, settings, model)
     return Setup(
@@ -79,13 +79,11 @@ def new_run(setup: Setup, output: Path) -> LocalRun:
 
 def _settings(options: LocalOptions, sources: Sources, model: Model, weights: Path) -> RunSettings:
     threshold = model.detection_threshold if options.threshold is None else options.threshold
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return RunSettings(
         sources=sources.described,
         relative_to=absolute(options.relative_to),
         model=model.name,
-        weights=digest,
+        weights=model.sha256 or sha256_of(weights),
         threshold=threshold,
         preprocessing=options.preprocessing,
         truncated_images=options.truncated_images,

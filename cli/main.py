@@ -41,7 +41,7 @@ COMMANDS = (
         "detect",
     ),
     ("post", "cli.post.group:post", "Tools that work on a results file."),
-    ("models", "cli.weights:models", "Known models, and their weights on this machine."),
+    ("models", "cli.weights:models", "Known models, and their files on this machine."),
     (
         "serve",
         "cli.serve:serve",

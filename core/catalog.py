@@ -1,5 +1,6 @@
 """The known models: names, categories, thresholds, where their files come from. Data only."""
 
+import enum
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,6 +27,16 @@ class Dataset(msgspec.Struct, frozen=True):
     url: str
 
 
+class Part(enum.StrEnum):
+    """What can be had of a model."""
+
+    #: The frozen graph, which detectors run.
+    FROZEN = "frozen"
+    #: How it was trained, and where that ended: for going on with the training.
+    CONFIG = "config"
+    CHECKPOINT = "checkpoint"
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Trained weights, by name and version."""
 
@@ -38,6 +49,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     categories: Mapping[str, str]
     #: The file's name in the model folder, or the whole path of a file that lies elsewhere.
     file: str
+    #: SHA-256 of a file of one's own, hex, once somebody has read it (several, with commas, where
+    #: machines have different ones); empty for the catalog's.
+    sha256: str = ""
     #: Where the file comes from, best first; empty for the demo model, which is built.
     mirrors: tuple[str, ...] = ()
     #: Detections must score strictly above it to stand in a results file.
@@ -51,8 +65,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     released: str = ""
     #: What was new in it, in our words.
     notes: str = ""
-    #: What else can be had beside the frozen model, which `mirrors` name: what it is to where.
-    downloads: Mapping[str, str] = {}
+    #: What else can be had beside the frozen model, and where, best first.
+    downloads: Mapping[Part, tuple[str, ...]] = {}
     #: The public data that it was trained on for the first time; all that came before was used too.
     new_data: tuple[Dataset, ...] = ()
 
@@ -70,9 +84,16 @@ DEMO = Model(
 )
 
 
-def _beside(stem: str) -> dict[str, str]:
+def _at_both(path: str) -> tuple[str, ...]:
+    return tuple(f"{base}/{path}" for base in _BLOB)
+
+
+def _beside(stem: str) -> dict[Part, tuple[str, ...]]:
     """What the authors publish beside a frozen model. Source: megadetector.md, their page of it."""
-    return {"config": f"{stem}.config", "checkpoint": f"{stem}_checkpoint.zip"}
+    return {
+        Part.CONFIG: _at_both(f"{stem}.config"),
+        Part.CHECKPOINT: _at_both(f"{stem}_checkpoint.zip"),
+    }
 
 
 MODELS: Mapping[str, Model] = {
@@ -84,14 +105,11 @@ MODELS: Mapping[str, Model] = {
             detector="megadetector_v2",
             categories={ANIMAL: "animal"},
             file="megadetector_v2.pb",
-            mirrors=(
-                f"{_LILA}/megadetector_v2.pb",
-                *(f"{base}/megadetector_v2.pb" for base in _BLOB),
-            ),
+            mirrors=(f"{_LILA}/megadetector_v2.pb", *_at_both("megadetector_v2.pb")),
             description="MegaDetector of 2018: animals.",
             released="2018",
             notes="The first release. It knows animals only.",
-            downloads=_beside(f"{_BLOB[0]}/megadetector_v2"),
+            downloads=_beside("megadetector_v2"),
         ),
         Model(
             name="megadetector-v3",
@@ -99,15 +117,12 @@ MODELS: Mapping[str, Model] = {
             detector="megadetector_v3",
             categories={ANIMAL: "animal", PERSON: "person"},
             file="megadetector_v3.pb",
-            mirrors=(
-                f"{_LILA}/megadetector_v3.pb",
-                *(f"{base}/megadetector_v3.pb" for base in _BLOB),
-            ),
+            mirrors=(f"{_LILA}/megadetector_v3.pb", *_at_both("megadetector_v3.pb")),
             description="MegaDetector of 2019: animals and people.",
             released="2019-05-30",
             notes="More training data, and a first class for people. It saw far fewer people than "
             "animals in training: expect it to find animals better.",
-            downloads=_beside(f"{_BLOB[0]}/megadetector_v3"),
+            downloads=_beside("megadetector_v3"),
             new_data=(
                 Dataset("Caltech Camera Traps", f"{_DATA}/caltech-camera-traps"),
                 Dataset("Snapshot Serengeti", f"{_DATA}/snapshot-serengeti"),
@@ -122,13 +137,14 @@ MODELS: Mapping[str, Model] = {
             file="md_v4.1.0.pb",
             mirrors=(
                 "https://github.com/agentmorris/MegaDetector/releases/download/v4.1/md_v4.1.0.pb",
+                *_at_both("md_v4.1.0/md_v4.1.0.pb"),
             ),
             description="MegaDetector of 2020: animals, people and vehicles.",
             released="2020-04-27",
             notes="More training data, from Borneo, Australia and the WCS Camera Traps among "
             "others, more people by day and by night, and a first class for vehicles: cars, trucks "
             "and bicycles.",
-            downloads=_beside(f"{_BLOB[0]}/md_v4.1.0/md_v4.1.0"),
+            downloads=_beside("md_v4.1.0/md_v4.1.0"),
             new_data=(
                 Dataset("WCS Camera Traps", f"{_DATA}/wcscameratraps"),
                 Dataset("North American Camera Trap Images", f"{_DATA}/nacti"),
@@ -142,7 +158,7 @@ MODELS: Mapping[str, Model] = {
 }
 
 
-def model_of_file(path: Path) -> Model:
+def model_of_file(path: Path, sha256: str = "") -> Model:
     """A frozen graph of one's own, with MegaDetector v4's categories, called by its file's stem."""
     return Model(
         name=path.stem,
@@ -150,6 +166,7 @@ def model_of_file(path: Path) -> Model:
         detector=path.name,
         categories=_CATEGORIES,
         file=str(path),
+        sha256=sha256,
         licence="",
         description="A frozen graph that this service was given as a file.",
     )

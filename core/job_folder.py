@@ -20,6 +20,7 @@ from core.jobs import AcceptedJob, FinalRecord
 from core.retention import Retention
 from core.sealing import Sealer
 from core.storage import Storage, Writer, open_storage
+from core.used_weights import UsedWeights
 from core.webhook_log import WebhookLog
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -43,6 +44,7 @@ class JobFolder:
         self.changed = ChangedImages(storage)
         self.retention = Retention(storage)
         self.webhooks = WebhookLog(storage)
+        self.weights = UsedWeights(storage)
 
     # The acceptance.
 

@@ -11,10 +11,8 @@ import numpy.typing as npt
 from core.errors import ModelUnavailable
 from core.results.format import Detection
 from detection.detector import RgbImage
+from detection.graph_file import INPUT, OUTPUTS
 
-_INPUT = "image_tensor:0"
-# Source: the TensorFlow Object Detection API, `exporter.py`, which wrote MegaDetector's graphs.
-_OUTPUTS = ("detection_boxes:0", "detection_scores:0", "detection_classes:0", "num_detections:0")
 _WARM_UP_SIDE = 64
 # On a CPU two threads with an image each beat one with a batch (benchmarks/pipeline.py); a GPU is
 # filled by the batch that the 2019 service used. Not measured on a GPU.
@@ -69,7 +67,7 @@ def _detections(
 
 
 def _load(weights: Path) -> Any:
-    """A function from pixels, uint8 [N, H, W, 3], to the four arrays of `_OUTPUTS`."""
+    """A function from pixels, uint8 [N, H, W, 3], to the four arrays of `OUTPUTS`."""
     tf = _tensorflow()
     definition = tf.compat.v1.GraphDef()
     graph = tf.Graph()
@@ -77,7 +75,7 @@ def _load(weights: Path) -> Any:
         definition.ParseFromString(weights.read_bytes())
         with graph.as_default():
             tf.import_graph_def(definition, name="")
-        for tensor in (_INPUT, *_OUTPUTS):
+        for tensor in (INPUT, *OUTPUTS):
             graph.get_tensor_by_name(tensor)
     except Exception as error:  # whatever TensorFlow says, the file is not what it should be
         raise ModelUnavailable(
@@ -85,7 +83,7 @@ def _load(weights: Path) -> Any:
             f"({type(error).__name__}). Delete it and fetch the model again."
         ) from error
     session = tf.compat.v1.Session(graph=graph, config=_session_config(tf))
-    return session.make_callable(list(_OUTPUTS), feed_list=[_INPUT])
+    return session.make_callable(list(OUTPUTS), feed_list=[INPUT])
 
 
 def _session_config(tf: Any) -> Any:

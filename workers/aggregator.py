@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 
-from core.catalog import find_model
+from core.catalog import Model, find_model
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder, Plan
 from core.job_store import Tally
@@ -161,7 +161,7 @@ class _Merge:
 
     def _begin(self, files: MergedFiles) -> None:
         request = self._job.request
-        model = find_model(request.model, self._context.settings.model_files)
+        model = self._model()
         info = build_info(
             model,
             completed_at=utc_now(),
@@ -171,6 +171,14 @@ class _Merge:
             custom={"partial": True, "images_listed": self._plan.images} if self._early else None,
         )
         files.begin(info, model.categories)
+
+    def _model(self) -> Model:
+        """The model of the job, with the checksum of each file that was run under its name."""
+        model = find_model(self._job.request.model, self._context.settings.model_files)
+        noted = self._folder.weights.noted(self._id)
+        if len(noted) > 1:
+            logger.warning("%s: workers had different files of %s", self._id, model.name)
+        return msgspec.structs.replace(model, sha256=", ".join(noted))
 
     def _copy(
         self, files: MergedFiles, indices: Sequence[int], refused: list[int]

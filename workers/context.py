@@ -17,6 +17,7 @@ from core.jobs import AcceptedJob, JobRequest, RequestedImage
 from core.queue import open_job_store
 from core.sealing import Sealer
 from detection.detector import Detector
+from detection.weights import with_sha256
 
 LoadDetector = Callable[[Model, Path], Detector]
 
@@ -35,6 +36,7 @@ class WorkerContext:
         self.worker = worker
         self._load_detector = load_detector
         self._detectors: dict[str, Detector] = {}
+        self._sha256: dict[str, str] = {}
         self._open_jobs: OrderedDict[str, tuple[AcceptedJob, Container]] = OrderedDict()
 
     @cached_property
@@ -52,11 +54,17 @@ class WorkerContext:
     def detector(self, model: str) -> Detector:
         """The detector of a model, loaded and warmed up once in this process."""
         if model not in self._detectors:
-            known = find_model(model, self.settings.model_files)
+            named = find_model(model, self.settings.model_files)
+            known = with_sha256(named, self.settings.model_folder)
             detector = self._load_detector(known, self.settings.model_folder)
             detector.warm_up()
-            self._detectors[model] = detector
+            self._detectors[model], self._sha256[model] = detector, known.sha256
         return self._detectors[model]
+
+    def note_weights(self, job_id: str, model: str) -> None:
+        """Note for a job which file its detector was loaded from, where that is nobody else's."""
+        if self._sha256[model]:
+            self.folder.weights.note(job_id, self._sha256[model])
 
     def requested_images(self, request: JobRequest) -> Sequence[RequestedImage] | None:
         """The job's explicit list of images, if it has one."""

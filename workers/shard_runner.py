@@ -124,6 +124,7 @@ def _detect(
     job, container = context.open_job(keeper.lease.job_id)
     with keeper.loading():
         detector = context.detector(job.request.model)
+    context.note_weights(job.id, job.request.model)
     started = time.monotonic()
     options = pipeline_options(job.request, detector)
     reading = Reading(container, any_version=job.parent is not None)

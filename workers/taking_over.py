@@ -82,6 +82,8 @@ class TakingOver:
         """`on_each` is called at every step of a long work."""
         self._folder, self._job, self._on_each = folder, job, on_each
         self._results: EarlierResults | None = None
+        #: SHA-256 of the files that the earlier results come from, until this job notes them, too.
+        self._weights: list[str] = []
 
     def begin(self) -> None:
         """Read the earlier results.
@@ -94,6 +96,7 @@ class TakingOver:
             return
         try:
             self._results = self._read(earlier)
+            self._weights = self._folder.weights.noted(earlier)
         except FileNotFoundError as error:
             if self._job.parent:
                 raise _deleted(self._job.parent) from error
@@ -122,6 +125,8 @@ class TakingOver:
             data = b"".join(line + b"\n" for line in lines.values())
             standing = _by_file(self._folder.write_kept(self._job.id, index, data))
             taken = {name for name in lines if self._file(name) in standing}
+            while self._weights:
+                self._folder.weights.note(self._job.id, self._weights.pop())
         else:
             taken = set()
         return [msgspec.structs.replace(image, kept=image.name in taken) for image in images]

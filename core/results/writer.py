@@ -146,6 +146,8 @@ def build_info(
         "detection_threshold": detection_threshold,
         "preprocessing": preprocessing,
         "truncated_images": truncated_images,
+        # A file of one's own has no version by which somebody else could know it.
+        **({"model_sha256": model.sha256} if model.sha256 else {}),
     }
     return {
         "format_version": FORMAT_VERSION,
@@ -157,7 +159,8 @@ def build_info(
 
 
 def _detector_metadata(model: Model) -> dict[str, Any]:
-    is_megadetector = model.name.startswith("megadetector-")
+    # A file of one's own may be called so, too, but has no version.
+    is_megadetector = model.name.startswith("megadetector-") and model.version
     return {
         "megadetector_version": f"v{model.version}" if is_megadetector else _NO_MEGADETECTOR,
         "typical_detection_threshold": model.typical_threshold,

@@ -14,14 +14,15 @@ begins with that image. Nothing is ever written anew but that line.
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from core.errors import InvalidRequest, InvalidResults
 from core.image_list import ListedImage
+from detection.file_lock import held_alone
 from detection.local.durable import Appender, cut_to, write_whole
 from detection.local.settings import RunSettings, differences
 
@@ -55,7 +56,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = FileLock(folder / "lock")
+        self._held = ExitStack()
         self._appender = Appender()
 
     @property
@@ -85,14 +86,14 @@ class Journal:
     def _hold(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
+            self._held.enter_context(held_alone(self.folder / "lock"))
+        except BlockingIOError as error:
             raise InvalidRequest(
                 f"Another process is at work on {self.folder}; let it end first."
             ) from error
 
     def close(self) -> None:
-        self._lock.release()
+        self._held.close()
 
     def discard(self) -> None:
         """Delete the folder, of a run that is over or is to begin anew.

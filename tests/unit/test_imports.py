@@ -133,7 +133,7 @@ def test_packages_import_along_the_arrows_only(package: str) -> None:
         ("postprocessing", "from detection import images", True),
         ("postprocessing", "import detection.rendering", True),
         ("api", "import workers.tasks", True),
-        ("cli", "from detection.weights import fetch_weights", False),
+        ("cli", "from detection.weights import verified_weights", False),
         ("cli", "import workers", True),
     ],
 )

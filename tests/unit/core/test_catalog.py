@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.catalog import MODELS, find_model, known_models
+from core.catalog import DEMO, MODELS, Model, Part, find_model, known_models
 from core.errors import InvalidRequest
 
 
@@ -38,3 +38,16 @@ def test_file_is_a_model_by_its_stem() -> None:
 def test_path_is_never_a_model_name() -> None:
     with pytest.raises(InvalidRequest):
         find_model("/models/mine.pb")
+
+
+@pytest.mark.parametrize("model", [one for one in MODELS.values() if one is not DEMO])
+def test_every_file_of_megadetector_has_the_links_of_2019_among_its_mirrors(model: Model) -> None:
+    stem = model.mirrors[0].rpartition("/")[2].removesuffix(".pb")
+    suffixes = {".pb": model.mirrors} | {
+        ".config": model.downloads[Part.CONFIG],
+        "_checkpoint.zip": model.downloads[Part.CHECKPOINT],
+    }
+    for suffix, mirrors in suffixes.items():
+        assert len(set(mirrors)) >= 2
+        assert mirrors[-1].startswith("https://lilablobssc.blob.core.windows.net/models/")
+        assert all(mirror.endswith(f"/{stem}{suffix}") for mirror in mirrors)

@@ -12,7 +12,7 @@ import pytest
 from core.catalog import DEMO
 from core.errors import ModelUnavailable
 from detection.demo_model import DEMO_SHA256, build_demo_model, graph_from_package
-from detection.weights import fetch_weights, verified_weights
+from detection.weights import verified_weights
 
 
 def fake_npm(folder: Path, script: str) -> None:
@@ -35,7 +35,6 @@ def test_a_demo_model_that_stands_is_left_alone(
 ) -> None:
     monkeypatch.setenv("PATH", "")  # no npm: a second build could not work
     assert build_demo_model(demo_model.parent) == demo_model
-    assert fetch_weights(DEMO, demo_model.parent, lambda done, total: None) == demo_model
 
 
 def test_without_npm_it_says_what_to_install(

@@ -3,10 +3,11 @@ import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
-from core.catalog import DEMO, MODELS
+from core.catalog import DEMO, MODELS, model_of_file
 from core.results import writer as writer_module
 from core.results.writer import ResultsWriter, Written, build_info
 
@@ -145,6 +146,17 @@ def test_the_demo_model_does_not_pass_for_a_megadetector() -> None:
 
     assert info["detector"] == "demo (COCO SSDLite, not MegaDetector)"
     assert info["detector_metadata"]["megadetector_version"] == "unknown"
+
+
+def test_a_file_of_ones_own_is_named_by_its_checksum(tmp_path: Path) -> None:
+    model = model_of_file(tmp_path / "megadetector-north.pb", "0" * 64)
+    info = build_info(model, completed_at=ENDED, detection_threshold=0.1)
+
+    assert info["detector"] == "megadetector-north.pb"
+    assert info["custom_metadata"]["megabatch"]["model_sha256"] == "0" * 64
+    assert info["detector_metadata"]["megadetector_version"] == "unknown"
+    told = build_info(DEMO, completed_at=ENDED, detection_threshold=0.1)
+    assert "model_sha256" not in told["custom_metadata"]["megabatch"]
 
 
 def test_times_are_written_in_utc() -> None:
