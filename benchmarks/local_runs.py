@@ -19,8 +19,9 @@ import msgspec
 
 from benchmarks.pipeline import make_pictures
 from core.catalog import DEMO
+from core.failures import ImageFailure
 from core.image_list import ListedImage
-from core.results.format import ImageResult
+from core.results.format import ImageResult, failed
 from detection.demo_model import build_demo_model
 from detection.detector import load_detector
 from detection.local.image_work import ImageWork, detect_with
@@ -38,6 +39,9 @@ _OPTIONS = PipelineOptions(threshold=0.1)
 
 class Nothing(msgspec.Struct, frozen=True):
     """Work that finds nothing, at once."""
+
+    def failed(self, image: ListedImage, failure: ImageFailure) -> ImageResult:
+        return failed(image.name, failure)
 
     def begin(self) -> Detect:
         def detect(placed: Sequence[Placed], moved: Callable[[], None]) -> Iterator[ImageResult]:

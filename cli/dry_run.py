@@ -30,7 +30,7 @@ def dry_run(setup: Setup) -> None:
     if setup.options.progress == "json":
         tell_event("planned", done=0, bytes=plan.size, **_told(plan))
     else:
-        for line in local_words.listed(plan, 0):
+        for line in local_words.listed(plan, 0, setup.noun):
             say(line)
     told = _tried(setup, plan, sample)
     if told is None:
@@ -38,7 +38,7 @@ def dry_run(setup: Setup) -> None:
     elif setup.options.progress == "json":
         tell_event("estimated", images=plan.images, **msgspec.structs.asdict(told))
     else:
-        click.echo(local_words.expected(told, plan.images))
+        click.echo(local_words.expected(told, plan.images, setup.noun))
 
 
 def _told(plan: Plan) -> dict[str, object]:
@@ -51,7 +51,7 @@ def _listed(setup: Setup) -> tuple[Plan, list[ListedImage]]:
     skipped, chance = Skipped(), random.Random(_SEED)
     sample: list[ListedImage] = []
     images = size = 0
-    leave_out = tuple(filter(None, (setup.options.render, setup.options.crop)))
+    leave_out = tuple(setup.options.picture_folders.values())
     for image in setup.sources.images(skipped, leave_out):
         images, size = images + 1, size + (image.size or 0)
         if len(sample) < SAMPLE:

@@ -1,64 +1,119 @@
-"""From options to a local run that can begin."""
+"""From options to a local run that can begin: what images and videos have in common."""
 
+import os
 import shutil
 from pathlib import Path
 
 import msgspec
 
-from cli.local_options import LocalOptions
+from cli.local_options import RunOptions
 from cli.terminal import say
 from core.catalog import Model
 from core.errors import InvalidRequest
 from core.file_systems import is_folding
 from core.results.reader import Results, open_results
 from detection.checksums import sha256_of
-from detection.exif_tags import check_tags
-from detection.images import DecodeOptions
 from detection.local.earlier import made_by
-from detection.local.image_work import ImageWork
 from detection.local.journal import Journal, unfinished_folder
 from detection.local.machine import cores, environments, gpus
 from detection.local.run import LocalRun
 from detection.local.settings import TAKEN_OVER, RunSettings, absolute, differences
 from detection.local.sources import Sources
+from detection.local.work import Work
 from detection.model_choice import choose_model
-from detection.picture_folders import check_apart
-from detection.pictures import PictureOptions
-from detection.pipeline import PipelineOptions
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What was named, looked at."""
+
+    options: RunOptions
+    sources: Sources
+    model: Model
+    #: SHA-256 of the model's file, hex.
+    weights: str
+
+    @property
+    def threshold(self) -> float:
+        """What scores above it stands in the results."""
+        chosen = self.options.threshold
+        return self.model.detection_threshold if chosen is None else chosen
+
+    @property
+    def show_above(self) -> float:
+        """What scores above it is printed and drawn."""
+        chosen = self.options.show_above
+        return self.model.typical_threshold if chosen is None else chosen
+
+    @property
+    def blurred(self) -> frozenset[str]:
+        """Ids of the categories that are made unrecognisable. Raises InvalidRequest."""
+        ids = {name: category for category, name in self.model.categories.items()}
+        unknown = [name for name in self.options.blur if name not in ids]
+        if unknown:
+            raise InvalidRequest(
+                f"{self.model.name} finds no {', '.join(unknown)}; it finds {', '.join(ids)}."
+            )
+        return frozenset(ids[name] for name in self.options.blur)
+
+    @property
+    def distinct(self) -> bool:
+        """No two names can meet in a folder of pictures."""
+        roots = self.sources.roots
+        return len(roots) == 1 and is_folding(Path(roots[0]))
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """What is drawn, as it is written down."""
+        folders = self.options.picture_folders
+        places = [f"{what} in {absolute(path)}" for what, path in folders.items()]
+        blurred = [f"{name} blurred" for name in self.options.blur]
+        return (*places, *blurred, f"above {self.show_above:g}") if places else ()
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """What does not depend on where the journal lies."""
 
-    options: LocalOptions
-    model: Model
-    sources: Sources
+    chosen: Chosen
     settings: RunSettings
-    work: ImageWork
+    work: Work
     environments: list[dict[str, str]]
     previous: Results | None
+    #: What is looked at, one of them.
+    noun: str
 
     @property
-    def show_above(self) -> float:
-        """What scores above it is printed and drawn."""
-        return show_above(self.options, self.model)
+    def options(self) -> RunOptions:
+        return self.chosen.options
+
+    @property
+    def sources(self) -> Sources:
+        return self.chosen.sources
+
+    @property
+    def model(self) -> Model:
+        return self.chosen.model
 
 
-def set_up(options: LocalOptions, environ: dict[str, str]) -> Setup:
-    """Look at all that was named. Raises InvalidRequest, InvalidResults and ModelUnavailable."""
-    check_tags(options.exif)
-    sources = Sources(options.sources, options.relative_to)
+def choose(options: RunOptions, suffixes: frozenset[str]) -> Chosen:
+    """Look at what was named. `suffixes`: of what is taken from folders.
+
+    Raises InvalidRequest and ModelUnavailable.
+    """
+    sources = Sources(options.sources, options.relative_to, suffixes)
     model, weights = choose_model(options.model, options.model_folder, say)
-    settings = _settings(options, sources, model, weights)
-    previous = _previous(options.earlier, settings, model)
+    digest = model.sha256 or sha256_of(weights)
+    return Chosen(options=options, sources=sources, model=model, weights=digest)
+
+
+def finish_setup(chosen: Chosen, settings: RunSettings, work: Work, noun: str) -> Setup:
+    """Everything that a run needs. Raises InvalidRequest and InvalidResults."""
     return Setup(
-        options=options,
-        model=model,
-        sources=sources,
+        chosen=chosen,
         settings=settings,
-        work=_work(options, settings, model, sources),
-        environments=environments(options.processes, gpus(environ), cores()),
-        previous=previous,
+        work=work,
+        environments=environments(chosen.options.processes, gpus(os.environ), cores()),
+        previous=_previous(chosen.options.earlier, settings, chosen.model),
+        noun=noun,
     )
 
 
@@ -73,77 +128,8 @@ def new_run(setup: Setup, output: Path) -> LocalRun:
         output=output,
         journal=Journal(unfinished_folder(output)),
         previous=setup.previous,
-        leave_out=tuple(filter(None, (setup.options.render, setup.options.crop))),
+        leave_out=tuple(setup.options.picture_folders.values()),
     )
-
-
-def _settings(options: LocalOptions, sources: Sources, model: Model, weights: Path) -> RunSettings:
-    threshold = model.detection_threshold if options.threshold is None else options.threshold
-    return RunSettings(
-        sources=sources.described,
-        relative_to=absolute(options.relative_to),
-        model=model.name,
-        weights=model.sha256 or sha256_of(weights),
-        threshold=threshold,
-        preprocessing=options.preprocessing,
-        truncated_images=options.truncated_images,
-        gps=options.gps,
-        exif=options.exif,
-        pictures=_described(options, model),
-        previous=absolute(options.earlier),
-        retry_failed=options.retry_failed,
-    )
-
-
-def _work(
-    options: LocalOptions, settings: RunSettings, model: Model, sources: Sources
-) -> ImageWork:
-    decode = DecodeOptions(
-        truncated_images=settings.truncated_images,
-        preprocessing=settings.preprocessing,
-        gps=settings.gps,
-        exif_tags=settings.exif,
-    )
-    return ImageWork(
-        model=model,
-        model_folder=options.model_folder,
-        options=PipelineOptions(threshold=settings.threshold, decode=decode),
-        roots=sources.roots,
-        pictures=_pictures(options, model, sources),
-    )
-
-
-def _described(options: LocalOptions, model: Model) -> tuple[str, ...]:
-    """What is drawn, as it is written down."""
-    folders = {"boxes": options.render, "crops": options.crop}
-    places = [f"{what} in {absolute(path)}" for what, path in folders.items() if path is not None]
-    blurred = [f"{name} blurred" for name in options.blur]
-    return (*places, *blurred, f"above {show_above(options, model):g}") if places else ()
-
-
-def _pictures(options: LocalOptions, model: Model, sources: Sources) -> PictureOptions | None:
-    """What is drawn. Raises InvalidRequest where it would be drawn over an original."""
-    if options.render is None and options.crop is None:
-        return None
-    check_apart(sources.folders, render=options.render, crop=options.crop)
-    ids = {name: category for category, name in model.categories.items()}
-    unknown = [name for name in options.blur if name not in ids]
-    if unknown:
-        raise InvalidRequest(
-            f"{model.name} finds no {', '.join(unknown)}; it finds {', '.join(ids)}."
-        )
-    return PictureOptions(
-        render=options.render,
-        crop=options.crop,
-        threshold=show_above(options, model),
-        blur=frozenset(ids[name] for name in options.blur),
-        distinct=len(sources.roots) == 1 and is_folding(Path(sources.roots[0])),
-    )
-
-
-def show_above(options: LocalOptions, model: Model) -> float:
-    """What scores above it is printed and drawn."""
-    return model.typical_threshold if options.show_above is None else options.show_above
 
 
 def _previous(path: Path | None, settings: RunSettings, model: Model) -> Results | None:

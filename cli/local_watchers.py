@@ -35,12 +35,13 @@ class Standing(msgspec.Struct, kw_only=True):
         rate = self.images_per_second
         return round((self.images - self.done) / rate) if rate else None
 
-    def text(self) -> str:
-        parts = [f"{self.done:,} of {local_words.images(self.images)}"]
+    def text(self, noun: str) -> str:
+        """Such as `12 of 40 images, 1 failed, 3.2 images/s, 9 s left`."""
+        parts = [f"{self.done:,} of {local_words.counted(self.images, noun)}"]
         if self.failed:
             parts.append(f"{self.failed:,} failed")
         if self.images_per_second and self.seconds_left is not None:
-            parts.append(local_words.rate(self.images_per_second))
+            parts.append(local_words.rate(self.images_per_second, noun))
             parts.append(f"{duration(self.seconds_left)} left")
         return ", ".join(parts)
 
@@ -112,12 +113,15 @@ class NoDisplay:
 class _Words(NoDisplay):
     """Says in words what there is to do, and what it will take."""
 
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
+
     def planned(self, plan: Plan, standing: Standing) -> None:
-        for line in local_words.listed(plan, standing.done):
+        for line in local_words.listed(plan, standing.done, self._noun):
             say(line)
 
     def estimated(self, estimate: Estimate, left: int) -> None:
-        say(local_words.expected(estimate, left))
+        say(local_words.expected(estimate, left, self._noun))
         if estimate.needed_bytes > estimate.free_bytes:
             say_warning("the disk may become full. The run can then go on once there is room.")
 
@@ -125,7 +129,8 @@ class _Words(NoDisplay):
 class BarDisplay(_Words):
     """A bar that moves, for people at a terminal."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, noun: str) -> None:
+        super().__init__(noun)
         columns = BarColumn(), TextColumn("{task.fields[seen]}", markup=False)
         self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("", total=None, seen="loading the detector")
@@ -136,7 +141,8 @@ class BarDisplay(_Words):
         self._progress.start()
 
     def moved(self, standing: Standing) -> None:
-        self._progress.update(self._task, completed=standing.done, seen=printable(standing.text()))
+        seen = printable(standing.text(self._noun))
+        self._progress.update(self._task, completed=standing.done, seen=seen)
 
     def close(self) -> None:
         self._progress.stop()
@@ -145,7 +151,8 @@ class BarDisplay(_Words):
 class LineDisplay(_Words):
     """A line now and then, for logs."""
 
-    def __init__(self, every: float = LINE_EVERY) -> None:
+    def __init__(self, noun: str, every: float = LINE_EVERY) -> None:
+        super().__init__(noun)
         self._every = every
         self._at = time.monotonic()
 
@@ -153,7 +160,7 @@ class LineDisplay(_Words):
         now = time.monotonic()
         if now - self._at >= self._every:
             self._at = now
-            say(standing.text())
+            say(standing.text(self._noun))
 
 
 class JsonDisplay(NoDisplay):
@@ -202,11 +209,11 @@ def tell_finished(merged: Merged, output: Path | None, categories: Mapping[str, 
     )
 
 
-def display_of(progress: str) -> Display:
-    """The display that `--progress` asks for."""
+def display_of(progress: str, noun: str) -> Display:
+    """The display that `--progress` asks for. `noun`: what is looked at, one of them."""
     if progress == "json":
         return JsonDisplay()
     if progress == "none":
         return NoDisplay()
     console = messages()
-    return BarDisplay(console) if console.is_terminal else LineDisplay()
+    return BarDisplay(console, noun) if console.is_terminal else LineDisplay(noun)

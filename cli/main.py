@@ -40,6 +40,12 @@ COMMANDS = (
         "Find animals, people and vehicles in images on this machine.",
         "detect",
     ),
+    (
+        "video",
+        "cli.video:video",
+        "Find animals, people and vehicles in videos on this machine.",
+        "detect",
+    ),
     ("post", "cli.post.group:post", "Tools that work on a results file."),
     ("models", "cli.weights:models", "Known models, and their files on this machine."),
     (

@@ -49,10 +49,15 @@ def detect_video(
                 found.add(frames, answers)
                 moved()
             if video.was_cut_off and options.truncated == "fail":
-                return failed(name, ImageFailure(FailureCode.TRUNCATED))
+                return failed_video(name, ImageFailure(FailureCode.TRUNCATED))
             return found.result(name, video)
     except VideoUnreadable as error:
-        return failed(name, ImageFailure(error.code))
+        return failed_video(name, ImageFailure(error.code))
+
+
+def failed_video(name: str, failure: ImageFailure) -> ImageResult:
+    """What the format asks for of a video that failed: no frame, and a rate that is none."""
+    return msgspec.structs.replace(failed(name, failure), frame_rate=-1.0, frames_processed=[])
 
 
 class _Found:
@@ -81,7 +86,7 @@ class _Found:
 
     def result(self, name: str, video: VideoFile) -> ImageResult:
         if not self._processed:
-            return failed(name, self._failure or ImageFailure(FailureCode.CORRUPT))
+            return failed_video(name, self._failure or ImageFailure(FailureCode.CORRUPT))
         # The surest first, as of an image; of equals the earliest.
         self._detections.sort(key=lambda one: -one.conf)
         return ImageResult(

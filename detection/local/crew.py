@@ -17,7 +17,7 @@ from pathlib import Path
 
 from core.errors import DetectorError
 from core.failures import FailureCode, ImageFailure
-from core.results.format import encode_image, failed
+from core.results.format import encode_image
 from detection.local.member import Assignment, Gone, Line, Message, Over, Ready, run_member
 from detection.local.work import Placed, Work
 
@@ -237,7 +237,7 @@ class Crew:
         if self._deaths[died_on] >= MAX_DEATHS:
             logger.warning("a process died %d times on %s", MAX_DEATHS, image.name)
             failure = ImageFailure(FailureCode.WORKER_CRASHED)
-            self._finished(member, encode_image(failed(image.name, failure, meta=image.meta)))
+            self._finished(member, encode_image(self._work.failed(image, failure)))
 
 
 @contextmanager

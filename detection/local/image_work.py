@@ -8,7 +8,7 @@ import msgspec
 from core.catalog import Model
 from core.failures import ImageFailure
 from core.image_list import ListedImage
-from core.results.format import ImageResult
+from core.results.format import ImageResult, failed
 from detection.detector import Detector, load_detector
 from detection.local.places import PlaceReader
 from detection.local.work import Detect, Placed
@@ -25,6 +25,9 @@ class ImageWork(msgspec.Struct, frozen=True, kw_only=True):
     #: Folders that must be there, or nothing can be read at all.
     roots: tuple[str, ...]
     pictures: PictureOptions | None = None
+
+    def failed(self, image: ListedImage, failure: ImageFailure) -> ImageResult:
+        return failed(image.name, failure, meta=image.meta)
 
     def begin(self) -> Detect:
         detector = load_detector(self.model, self.model_folder)

@@ -61,6 +61,10 @@ class Sources:
         return tuple(os.path.abspath(one) for one in self._named if os.path.isdir(one))
 
     @property
+    def has_urls(self) -> bool:
+        return any(is_url(entry.name) for entry, _ in self._entries())
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """The folders in which images were named, one by one or all that lies below."""
         places = (

@@ -7,12 +7,14 @@ from pathlib import Path
 import msgspec
 
 from core.catalog import Model
+from core.failures import ImageFailure
+from core.image_list import ListedImage
 from core.picture_names import video_name
 from core.results.format import ImageResult
 from detection.detector import Detector, load_detector
 from detection.local.work import Detect, Placed
 from detection.picture_folders import PictureFolder
-from detection.video import VideoOptions, detect_video
+from detection.video import VideoOptions, detect_video, failed_video
 from detection.video_frames import VideoUnreadable
 from detection.video_writer import VideoDrawing
 
@@ -35,6 +37,9 @@ class VideoWork(msgspec.Struct, frozen=True, kw_only=True):
     model_folder: Path
     options: VideoOptions
     pictures: VideoPictures | None = None
+
+    def failed(self, image: ListedImage, failure: ImageFailure) -> ImageResult:
+        return failed_video(image.name, failure)
 
     def begin(self) -> Detect:
         detector = load_detector(self.model, self.model_folder)

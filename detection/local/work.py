@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from core.failures import ImageFailure
 from core.image_list import ListedImage
 from core.results.format import ImageResult
 
@@ -23,6 +24,9 @@ Detect = Callable[[Sequence[Placed], Callable[[], None]], Iterator[ImageResult]]
 
 class Work(Protocol):
     """What is done with images. It is sent to each process, so it can be pickled."""
+
+    def failed(self, image: ListedImage, failure: ImageFailure) -> ImageResult:
+        """What stands in the results for an image on which processes died."""
 
     def begin(self) -> Detect:
         """Load the detector, in the process that uses it. Raises ModelUnavailable."""
