@@ -45,6 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 @pytest.fixture
 def mirror(server: Mirror) -> Mirror:
     server.asked.clear()
+    server.answered.clear()
     server.files.clear()
     server.files["/file"] = Served(CONTENT)
     return server
@@ -118,6 +119,7 @@ def test_what_came_is_continued_by_the_next_fetch(mirror: Mirror, folder: Path) 
     assert left(folder) == BEGUN
     assert fetched(mirror, folder, "/file").read_bytes() == CONTENT
     assert mirror.asked == ["/file", f"/file bytes={HALF}-"]
+    assert mirror.answered == [200, 206]
     assert left(folder) == WHOLE
 
 
@@ -128,6 +130,27 @@ def test_a_file_that_changed_meanwhile_is_taken_anew(mirror: Mirror, folder: Pat
     mirror.files["/file"] = Served(OTHER, etag='"2"')
     assert fetched(mirror, folder, "/file").read_bytes() == OTHER
     assert mirror.asked[1:] == [f"/file bytes={HALF}-"]
+    assert mirror.answered == [200, 200]
+
+
+def test_bytes_of_no_known_version_are_not_continued_as_those_before(
+    mirror: Mirror, folder: Path
+) -> None:
+    for served in (Served(CONTENT, cuts=(HALF,)), Served(OTHER, etag="", cuts=(HALF,))):
+        mirror.files["/file"] = served
+        with pytest.raises(ModelUnavailable):
+            fetched(mirror, folder, "/file")
+    mirror.files["/file"] = Served(CONTENT)
+    assert fetched(mirror, folder, "/file").read_bytes() == CONTENT
+    assert mirror.answered == [200, 200, 200]
+
+
+def test_a_partial_file_longer_than_the_whole_begins_anew(mirror: Mirror, folder: Path) -> None:
+    mirror.files["/file"].cuts = [HALF]
+    with pytest.raises(ModelUnavailable):
+        fetched(mirror, folder, "/file")
+    (folder / f".{V3.file}.part").write_bytes(CONTENT + b"more")
+    assert fetched(mirror, folder, "/file").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("ranges", ["careless", "shifted"])
