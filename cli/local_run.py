@@ -62,6 +62,7 @@ def _output(setup: Setup) -> Iterator[Path]:
 def _run(setup: Setup, output: Path) -> Merged | None:
     options = setup.options
     run = new_run(setup, output)
+    run.journal.end_discarding()
     if options.overwrite:
         run.journal.discard()
     elif not options.in_place and finished_before(setup, output):

@@ -3,7 +3,8 @@
 import gzip
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def merge(
     count = _Count(info["detector_metadata"]["typical_detection_threshold"])
     part, files_part = _part(output), _part(files_path(output))
     try:
-        with part.open("wb") as file, gzip.open(files_part, "wb", compresslevel=1) as files:
+        with part.open("wb") as file, _synced_gzip(files_part) as files:
             writer = ResultsWriter(file)
             writer.begin(info, categories)
             files.write(_encoder.encode(journal.settings) + b"\n")
@@ -78,8 +79,10 @@ def merge(
             writer.end()
             file.flush()
             os.fsync(file.fileno())
-        os.replace(files_part, files_path(output))
+        # In this order: beside a list of files that is older than the results, images count as
+        # changed; beside one that is younger, some that have changed would not.
         os.replace(part, output)
+        os.replace(files_part, files_path(output))
     finally:
         part.unlink(missing_ok=True)
         files_part.unlink(missing_ok=True)
@@ -89,6 +92,16 @@ def merge(
         found=dict(count.found),
         empty=count.empty,
     )
+
+
+@contextmanager
+def _synced_gzip(path: Path) -> Iterator[gzip.GzipFile]:
+    """A file to write; it is on the disk at the end."""
+    with path.open("wb") as file:
+        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1) as compressed:
+            yield compressed
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _part(path: Path) -> Path:
