@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 import click
 
 from cli import exit_codes
 from cli.lazy import LazyCommand
-from cli.terminal import program, say, say_error
+from cli.terminal import program, say, say_error, told_of
 from core.errors import MegaBatchError
 
 #: Name, where it is, its short help, and the extra that all of it needs.
@@ -112,7 +113,7 @@ def run(arguments: Sequence[str]) -> int:
         say_error(error.message)
         return exit_codes.of_error(error)
     except OSError as error:
-        say_error(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+        say_error(told_of(error))
         return exit_codes.FAILED
     return int(result or 0)
 
@@ -128,6 +129,9 @@ def _usage(error: click.ClickException) -> int:
 
 def main() -> None:
     """The console script."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A file's name may hold what the console, or a file on Windows, has no sign for.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from core.image_list import ListedImage
-from core.results.format import decode_image
+from core.results.format import ImageResult, decode_image
+from core.results.reader import Results
 from core.results.writer import ResultsWriter
 from detection.local.earlier import files_path
 from detection.local.journal import Journal, Plan
@@ -32,15 +33,14 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Count:
-    """Counts what the lines say."""
+    """Counts what the results say."""
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
         self.failures, self.found = Counter[str](), Counter[str]()
         self.images = self.empty = 0
 
-    def add(self, line: bytes) -> None:
-        image = decode_image(line)
+    def add(self, image: ImageResult) -> None:
         self.images += 1
         if image.failure is not None:
             self.failures[image.failure.rpartition(" ")[2]] += 1
@@ -48,6 +48,15 @@ class _Count:
         seen = {one.category for one in image.detections or () if one.conf > self._threshold}
         self.found.update(seen)
         self.empty += not seen
+
+    @property
+    def merged(self) -> Merged:
+        return Merged(
+            images=self.images,
+            failures=dict(self.failures),
+            found=dict(self.found),
+            empty=self.empty,
+        )
 
 
 def merge(
@@ -71,7 +80,7 @@ def merge(
             for index in range(plan.shards):
                 lines = journal.lines(index)
                 for line in lines:
-                    count.add(line)
+                    count.add(decode_image(line))
                 writer.write_lines(lines)
                 files.write(
                     _encoder.encode_lines([_as_it_was(one) for one in journal.images(index)])
@@ -86,12 +95,15 @@ def merge(
     finally:
         part.unlink(missing_ok=True)
         files_part.unlink(missing_ok=True)
-    return Merged(
-        images=count.images,
-        failures=dict(count.failures),
-        found=dict(count.found),
-        empty=count.empty,
-    )
+    return count.merged
+
+
+def merged_before(results: Results) -> Merged:
+    """What results hold that a run before has written. Raises InvalidResults."""
+    count = _Count(results.info["detector_metadata"]["typical_detection_threshold"])
+    for image in results.images():
+        count.add(image)
+    return count.merged
 
 
 @contextmanager
