@@ -125,7 +125,8 @@ class Journal:
 
     def end_discarding(self) -> None:
         """Delete what is left where `discard` was killed. Raises as it does."""
-        if (self.folder / _OVER).exists():
+        begun = (self.folder / "run.json").exists() and not (self.folder / _OVER).exists()
+        if self.folder.exists() and not begun:
             self.discard()
 
     def _clear(self) -> None:

@@ -133,14 +133,14 @@ def test_a_process_that_dies_in_the_middle_of_a_line_is_started_again(
     def write(index: int, line: bytes) -> None:
         told.write(index, line)
         if not killed:
-            (member,) = crew._members
+            (member,) = running._members
             assert member.connection.poll(20)  # the next line has begun, and no pipe holds it whole
             killed.append(member.process.pid or 0)
             os.kill(killed[0], signal.SIGKILL)
 
     work = HashWork(notes=tmp_path / "notes", more_bytes=8 << 20)
-    crew = Crew(work, [{}], tmp_path, write)
-    crew.run(iter([Share(0, photos[:4])]), told.done.append)
+    running = Crew(work, [{}], tmp_path, write)
+    running.run(iter([Share(0, photos[:4])]), told.done.append)
     assert [one.file for one in told.lines[0]] == NAMES[:4]
     assert told.failures == {}
 

@@ -165,6 +165,10 @@ def test_what_a_killed_deletion_left_goes(journal: Journal) -> None:
     (journal.folder / "plan.json").rename(journal.folder / "over")
     Journal(journal.folder).end_discarding()
     assert not journal.folder.exists()
+    journal.folder.mkdir()
+    (journal.folder / "lock").touch()
+    Journal(journal.folder).end_discarding()
+    assert not journal.folder.exists()
 
 
 def test_lines_of_a_run_before_are_not_taken_for_those_of_a_new_listing(journal: Journal) -> None:

@@ -11,7 +11,6 @@ from detection.local import places
 from detection.local.crew import STALL_AFTER
 from detection.local.places import PlaceReader
 
-
 ANSWERS = {"/gone": 404, "/no": 403, "/broken": 400, "/ill": 503}
 
 
