@@ -47,18 +47,26 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
 def download(url: str, partial: Partial, connections: Connections) -> None:
     """Take what `partial` lacks of the file at `url`, over as many connections as it needs.
 
-    Raises Refused for any other answer, urllib3's HTTPError when nothing more comes, and
-    ModelUnavailable when the disk has no room. What came stays.
+    Waits out broken connections where there is something to continue. Raises Refused for any
+    other answer, urllib3's HTTPError when nothing more comes, and ModelUnavailable when the disk
+    has no room. What came stays.
     """
     check_url(url)
-    waits, most = iter(connections.waits), partial.size
+    waits, most = iter(connections.waits), _have(url, partial)
     while (error := _go_on(url, partial, connections)) is not None:
-        if partial.size > most:
-            waits, most = iter(connections.waits), partial.size
-        wait = next(waits, None) if partial.size else None
+        have = _have(url, partial)
+        if have > most:
+            waits, most = iter(connections.waits), have
+        wait = next(waits, None) if have else None
         if wait is None:
             raise error
         time.sleep(wait)
+
+
+def _have(url: str, partial: Partial) -> int:
+    """Bytes that came from this URL and can be continued."""
+    known = partial.origin
+    return partial.size if known and known.source == source_of(url) else 0
 
 
 def check_url(url: str) -> None:
@@ -89,7 +97,7 @@ def _go_on(url: str, partial: Partial, connections: Connections) -> Exception | 
 
 def _take_rest(url: str, partial: Partial, connections: Connections) -> None:
     known = partial.origin
-    if known is None or known.source != source_of(url):
+    if known is None or not _have(url, partial):
         _take_whole(url, partial, connections)
     elif partial.size < known.size:
         _take_part(url, known, partial, connections)

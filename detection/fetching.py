@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from core.catalog import Part
-from core.errors import ModelUnavailable
+from core.errors import InvalidRequest, ModelUnavailable
 from detection.checksums import note_of, sha256_of
 from detection.download import Connections, Refused, check_room, download
 from detection.graph_file import fault_of
@@ -63,13 +63,26 @@ def fetch_file(file: ModelFile, connections: Connections) -> Path:
 def bring_file(file: ModelFile, source: str, connections: Connections) -> Path:
     """The path of the file, brought from a file or a URL; left alone where it already stands.
 
-    The checksum that is known must be the one of what comes. Raises ModelUnavailable.
+    The checksum that is known must be the one of what comes. Raises ModelUnavailable, and
+    InvalidRequest for a URL that is none.
     """
     if file.path.is_file():
         return verified(file)
     if is_url(source):
+        _check_readable(source)
         return _bring(file, lambda partial: _fetch_from_url(file, source, partial, connections))
     return _bring(file, lambda partial: _copy(file, Path(source), partial, connections))
+
+
+def _check_readable(url: str) -> None:
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if not host:
+        raise InvalidRequest(
+            "The URL to fetch from names no host. Give one of https, or the path of a file."
+        )
 
 
 def _bring(file: ModelFile, fill: Callable[[Partial], None]) -> Path:
@@ -117,8 +130,8 @@ def _by_hand(file: ModelFile) -> list[str]:
     return [
         "Try again later, or get the file by hand, from",
         *(f"  {mirror}" for mirror in file.mirrors),
-        "or from somebody who has it, and bring it in:",
-        f"  megabatch models fetch {file.model.name}{part} --from FILE_OR_URL",
+        "or from somebody who has it, and bring it in with "
+        f"`megabatch models fetch {file.model.name}{part} --from FILE_OR_URL`.",
     ]
 
 

@@ -64,11 +64,12 @@ class _Server(ThreadingHTTPServer):
 
 
 class Mirror:
-    """Remembers each path that was asked for, with the range."""
+    """Remembers each path that was asked for, with the range, and the status it answered with."""
 
     def __init__(self, certificate: Path, key: Path, *, plain: bool = False) -> None:
         self.files: dict[str, Served] = {}
         self.asked: list[str] = []
+        self.answered: list[int] = []
         mirror = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -98,7 +99,8 @@ class Mirror:
             return request.send_error(404)
         start = served.start(request)
         size = len(served.content)
-        request.send_response(served.status if start < 0 else 206)
+        self.answered.append(served.status if start < 0 else 206)
+        request.send_response(self.answered[-1])
         if start >= 0:
             told = start - 1 if served.ranges == "shifted" else start
             request.send_header("Content-Range", f"bytes {told}-{size - 1}/{size}")

@@ -45,6 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 @pytest.fixture
 def mirror(server: Mirror) -> Mirror:
     server.asked.clear()
+    server.answered.clear()
     server.files.clear()
     server.files["/file"] = Served(CONTENT)
     return server
@@ -118,6 +119,7 @@ def test_what_came_is_continued_by_the_next_fetch(mirror: Mirror, folder: Path) 
     assert left(folder) == BEGUN
     assert fetched(mirror, folder, "/file").read_bytes() == CONTENT
     assert mirror.asked == ["/file", f"/file bytes={HALF}-"]
+    assert mirror.answered == [200, 206]
     assert left(folder) == WHOLE
 
 
@@ -128,6 +130,27 @@ def test_a_file_that_changed_meanwhile_is_taken_anew(mirror: Mirror, folder: Pat
     mirror.files["/file"] = Served(OTHER, etag='"2"')
     assert fetched(mirror, folder, "/file").read_bytes() == OTHER
     assert mirror.asked[1:] == [f"/file bytes={HALF}-"]
+    assert mirror.answered == [200, 200]
+
+
+def test_bytes_of_no_known_version_are_not_continued_as_those_before(
+    mirror: Mirror, folder: Path
+) -> None:
+    for served in (Served(CONTENT, cuts=(HALF,)), Served(OTHER, etag="", cuts=(HALF,))):
+        mirror.files["/file"] = served
+        with pytest.raises(ModelUnavailable):
+            fetched(mirror, folder, "/file")
+    mirror.files["/file"] = Served(CONTENT)
+    assert fetched(mirror, folder, "/file").read_bytes() == CONTENT
+    assert mirror.answered == [200, 200, 200]
+
+
+def test_a_partial_file_longer_than_the_whole_begins_anew(mirror: Mirror, folder: Path) -> None:
+    mirror.files["/file"].cuts = [HALF]
+    with pytest.raises(ModelUnavailable):
+        fetched(mirror, folder, "/file")
+    (folder / f".{V3.file}.part").write_bytes(CONTENT + b"more")
+    assert fetched(mirror, folder, "/file").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("ranges", ["careless", "shifted"])
@@ -146,12 +169,14 @@ def test_without_a_strong_etag_a_file_is_taken_anew(
     mirror: Mirror, folder: Path, etag: str
 ) -> None:
     mirror.files["/file"] = Served(CONTENT, etag=etag, cuts=(HALF,))
-    assert fetched(mirror, folder, "/file", tries=1).read_bytes() == CONTENT
+    with pytest.raises(ModelUnavailable, match="broke off"):
+        fetched(mirror, folder, "/file", tries=1)
+    assert fetched(mirror, folder, "/file").read_bytes() == CONTENT
     assert mirror.asked == ["/file", "/file"]
 
 
 def test_a_server_that_always_breaks_off_is_given_up(mirror: Mirror, folder: Path) -> None:
-    mirror.files["/file"] = Served(CONTENT, etag="", cuts=(HALF,) * 20)
+    mirror.files["/file"] = Served(CONTENT, cuts=(HALF,) * 20)
     with pytest.raises(ModelUnavailable, match="broke off"):
         fetched(mirror, folder, "/file", tries=2)
     assert len(mirror.asked) == 3
@@ -313,8 +338,8 @@ def test_a_mirror_that_cannot_be_reached_takes_one_short_line(folder: Path) -> N
         "  name.invalid: the name cannot be looked up; is this machine online?",
         "Try again later, or get the file by hand, from",
         *(f"  {mirror}" for mirror in mirrors),
-        "or from somebody who has it, and bring it in:",
-        "  megabatch models fetch megadetector-v3 --from FILE_OR_URL",
+        "or from somebody who has it, and bring it in with "
+        "`megabatch models fetch megadetector-v3 --from FILE_OR_URL`.",
     ]
 
 
@@ -326,7 +351,7 @@ def test_a_certificate_that_nobody_signed_is_refused(mirror: Mirror, folder: Pat
 
 def test_plain_http_is_refused(mirror: Mirror, folder: Path) -> None:
     mirror.files["/moved"] = Served(b"", status=302, location="http://example.invalid/file")
-    for url in ("http://example.invalid/file", "ftp://localhost/file", "file:///etc/hosts"):
+    for url in ("http://example.invalid/file", "ftp://localhost/file"):
         with pytest.raises(ModelUnavailable, match="not over https"):
             brought(mirror, folder, url)
 
@@ -426,6 +451,26 @@ def test_the_secret_of_a_url_stands_nowhere(
     assert "c2VjcmV0" not in written + raised.value.message + caplog.text
     assert brought(mirror, folder, mirror.url + url).read_bytes() == CONTENT
     assert mirror.asked[1] == f"{url} bytes={HALF}-"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://", "https://[::1/file", "https:///file", "file:///etc/hosts"]
+)
+def test_what_is_no_url_is_told(mirror: Mirror, folder: Path, url: str) -> None:
+    with pytest.raises(InvalidRequest, match="names no host"):
+        brought(mirror, folder, url)
+
+
+def test_nobody_waits_for_a_mirror_that_gave_nothing(mirror: Mirror, folder: Path) -> None:
+    mirror.files["/file"].cuts = [HALF]
+    with pytest.raises(ModelUnavailable):
+        fetched(mirror, folder, "/file")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    model = msgspec.structs.replace(V3, mirrors=(f"https://localhost:{port}/a",))
+    forever = Connections(pool=mirror.pool, waits=(1000.0,))
+    with pytest.raises(ModelUnavailable, match="cannot be reached"):
+        fetch_file(frozen_file(model, folder), forever)
 
 
 @pytest.mark.parametrize(

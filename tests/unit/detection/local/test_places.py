@@ -1,0 +1,99 @@
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from core.errors import StorageTrouble
+from core.failures import FailureCode, ImageFailure
+from detection.local import places
+from detection.local.places import PlaceReader
+
+
+class Handler(BaseHTTPRequestHandler):
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        status = {"/gone": 404, "/no": 403, "/broken": 400}.get(self.path.partition("?")[0], 200)
+        if self.path == "/slow" and type(self).asked < 3:
+            status = 503
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/there")
+            self.end_headers()
+            return
+        self.send_response(status)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"data")
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Handler.asked = 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/a.jpg?sig=x", b"data"),
+        ("/moved", b"data"),
+        ("/slow", b"data"),
+        ("/gone", ImageFailure(FailureCode.NOT_FOUND)),
+        ("/no", ImageFailure(FailureCode.FORBIDDEN)),
+        ("/broken", ImageFailure(FailureCode.UNREADABLE)),
+    ],
+)
+def test_a_url_is_read(server: str, path: str, answer: object) -> None:
+    assert PlaceReader(()).read(server + path) == answer
+
+
+def test_a_large_answer_is_not_taken_whole(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "MAX_IMAGE_BYTES", 3)
+    failure = ImageFailure(FailureCode.FILE_TOO_LARGE)
+    assert PlaceReader(()).read(f"{server}/a.jpg") == failure
+
+
+def test_a_network_that_is_away_is_no_failure_of_images(server: str) -> None:
+    reader = PlaceReader(())
+    reader._pool.connection_pool_kw["retries"] = False
+    dead = "http://127.0.0.1:1/a.jpg?sig=secret"
+    with pytest.raises(StorageTrouble) as trouble:
+        for _ in range(10):
+            assert reader.read(dead) == ImageFailure(FailureCode.UNREADABLE)
+    assert "127.0.0.1" in trouble.value.message
+    assert "secret" not in trouble.value.message
+
+
+def test_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"data")
+    (tmp_path / "folder.jpg").mkdir()
+    reader = PlaceReader([str(tmp_path)])
+    missing = ImageFailure(FailureCode.NOT_FOUND)
+    assert reader.read(str(tmp_path / "a.jpg")) == b"data"
+    for name in ("none.jpg", "folder.jpg", "a.jpg/x.jpg", "x" * 300, "nul\0.jpg"):
+        assert reader.read(str(tmp_path / name)) == missing, name
+
+
+def test_a_disk_that_was_unplugged_is_no_failure_of_images(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    reader = PlaceReader([str(tmp_path / "disk")])
+    (tmp_path / "disk").rmdir()
+    with pytest.raises(StorageTrouble, match="still connected"):
+        reader.read(str(tmp_path / "disk/a.jpg"))
+
+
+def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "MAX_IMAGE_BYTES", 3)
+    (tmp_path / "a.jpg").write_bytes(b"data")
+    failure = ImageFailure(FailureCode.FILE_TOO_LARGE)
+    assert PlaceReader(()).read(str(tmp_path / "a.jpg")) == failure
