@@ -28,6 +28,8 @@ CODECS = {
 }
 _FORMATS = {".mts": "mpegts", ".mpg": "vob", ".mpeg": "vob", ".m4v": "mp4"}
 _TICKS = 1000
+# Bits a second of motion JPEG, far above what FFmpeg begins with: a detector must see something.
+_BITS = 8_000_000
 
 
 def shade(number: int) -> int:
@@ -64,6 +66,8 @@ def written(
         stream = container.add_stream(codec or CODECS[suffix], rate, options)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuvj420p" if stream.codec_context.name == "mjpeg" else "yuv420p"
+        if stream.codec_context.name == "mjpeg":
+            stream.bit_rate = _BITS
         if times is not None:
             stream.codec_context.time_base = Fraction(1, _TICKS)
         if turned is not None:
