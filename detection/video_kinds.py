@@ -147,7 +147,7 @@ def _matroska(file: BinaryIO, size: int) -> bool:
     """Whether the segment after the header reaches beyond the file; a live one has no size."""
     file.seek(4)
     length = _ebml_size(file)
-    if length is None:
+    if length is None or length > size:
         return False
     file.seek(length, os.SEEK_CUR)
     if file.read(4) != _SEGMENT:
@@ -185,7 +185,7 @@ def _asf(file: BinaryIO, size: int) -> bool:
         kind, length, promised = _FILE_OBJECT.unpack(head)
         if kind == _ASF_FILE:
             return bool(promised > size)
-        if length < _LEAST_OBJECT:
+        if length < _LEAST_OBJECT or length > size:
             return False
         at += length
     return False

@@ -79,6 +79,19 @@ def test_other_files_are_no_videos(data: bytes) -> None:
     assert not was_cut_off(BytesIO(data))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x1a\x45\xdf\xa3\x01" + b"\xfe" * 7 + bytes(50),
+        bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(30) + b"\xff" * 100,
+    ],
+)
+def test_sizes_that_no_file_can_have_tell_nothing(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a").write_bytes(data)
+    with (tmp_path / "a").open("rb") as file:
+        assert not was_cut_off(file)
+
+
 def test_garbage_that_looks_like_boxes_is_left_early() -> None:
     many = BytesIO(MOVIE + box(b"free") * 200_000)
     assert not was_cut_off(many)
