@@ -4,10 +4,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 
 from core.errors import InvalidRequest
-from core.file_systems import folds_names
+from core.file_systems import folds_names, long_path
 from core.safe_names import mark_of, safe_name
 
 
@@ -47,7 +48,8 @@ class Places:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
-        self._folder = folder
+        real = str(folder.resolve())
+        self._folder = Path(long_path(real) if os.name == "nt" else real)
         self._folds = folds_names(folder)
 
     def write(self, name: str, suffix: str, data: bytes) -> str:
@@ -65,12 +67,10 @@ class Places:
         # No folder is called like one of these files, which may have to stand beside it.
         above = [f"{one}_" if one.lower().endswith(suffix) else one for one in folders]
         stem = file.rpartition(".")[0] or file
-        # `a.jpg` and `a.png` meet; then the suffix stays.
-        for last in (stem, file, stem + mark_of(name)):
-            found = "/".join([*above, last + suffix])
-            if not (self._folder / found).exists():
-                break
-        return found
+        # `a.jpg` and `a.png` meet; then the suffix stays. A name may even stand twice.
+        numbered = (f"{stem}{mark_of(name)}{number or ''}" for number in count())
+        tried = ("/".join([*above, last + suffix]) for last in chain((stem, file), numbered))
+        return next(found for found in tried if not (self._folder / found).exists())
 
 
 def is_named_like(path: str, name: str) -> bool:

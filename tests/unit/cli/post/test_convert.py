@@ -105,6 +105,25 @@ def test_every_option_is_one_of_some_format() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ('{"predictions": []}', "speciesnet"),
+        ('{"images": [], "annotations": [], "categories": []}', "coco"),
+        ('{"annotations": [], "categories": {}}', "pytorch-wildlife"),
+        ("image_path,max_confidence,detections\n", "csv"),
+    ],
+)
+def test_who_takes_another_file_for_results_is_told_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, origin: str
+) -> None:
+    (tmp_path / "in").write_text(text)
+    words = [str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert converted(*words, "--to", "csv") == exit_codes.FAILED
+    assert f"post convert --from {origin}`" in capsys.readouterr().err
+    assert converted(*words, "--from", origin) == exit_codes.DONE
+
+
+@pytest.mark.parametrize(
     ("text", "hours"), [("+02:00", 2), ("-0330", -3.5), ("UTC", 0), ("Etc/GMT-5", 5)]
 )
 def test_time_zones_are_offsets_or_names(text: str, hours: float) -> None:

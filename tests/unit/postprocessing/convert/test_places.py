@@ -33,7 +33,7 @@ def test_names_that_cannot_stay_are_marked(tmp_path: Path, name: str) -> None:
 
 def test_names_that_differ_in_the_suffix_alone_are_told_apart(tmp_path: Path) -> None:
     places = Places(tmp_path)
-    names = ["a.jpg", "a.png", "a.png.gif", "a.png", "a\\b.jpg", "a/b.jpg"]
+    names = ["a.jpg", "a.png", "a.png.gif", *["a.png"] * 3, "a\\b.jpg", "a/b.jpg"]
     found = [places.write(name, ".txt", name.encode()) for name in names]
     assert len(set(found)) == len(names)
     assert found[:2] == ["a.txt", "a.png.txt"]

@@ -64,6 +64,11 @@ def test_a_row_an_image_tells_what_was_found(season: Results, tmp_path: Path) ->
     assert failed["failure"] == "image access failure: truncated"
 
 
+def test_a_detection_at_the_threshold_is_not_above_it(season: Results, tmp_path: Path) -> None:
+    to("csv", season, tmp_path / "out.csv", threshold=above(0.3))
+    assert [row["count_animal"] for row in rows(tmp_path / "out.csv")] == ["1", "0", "0", ""]
+
+
 def test_a_row_a_detection_and_one_for_each_image_without(season: Results, tmp_path: Path) -> None:
     told = to("csv-detections", season, tmp_path / "out.csv", folder_columns=0)
     table = rows(tmp_path / "out.csv")
