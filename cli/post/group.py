@@ -15,6 +15,7 @@ TOOLS = (
     ("compare", "cli.post.compare:compare", "Compare what two files say of each image."),
     ("remap", "cli.post.remap:remap", "Call categories by other names."),
     ("by-size", "cli.post.remap:by_size", "Give large boxes a category of their own."),
+    ("convert", "cli.post.convert:convert", "Convert results to and from other formats."),
     ("crops", "cli.post.crops:crops", "Cut each detection out as a picture of its own.", "post"),
     ("timelapse", "cli.post.timelapse:timelapse", "Write results that fit Timelapse's folder."),
     ("events", "cli.post.events:events", "Write a CSV with a row for each event."),

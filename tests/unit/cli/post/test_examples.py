@@ -45,6 +45,10 @@ def season(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         failure("south/2.jpg"),
     )
     write_results(tmp_path / "more.json", image("west/1.jpg"), image("south/2.jpg"))
+    (tmp_path / "deployments.csv").write_text(
+        "deploymentID,latitude,longitude,deploymentStart,deploymentEnd\n"
+        "north,-1.5,36.75,2026-05-01,2026-05-31\n"
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
