@@ -16,6 +16,7 @@ TOOLS = (
     ("by-size", "cli.post.remap:by_size", "Give large boxes a category of their own."),
     ("timelapse", "cli.post.timelapse:timelapse", "Write results that fit Timelapse's folder."),
     ("events", "cli.post.events:events", "Write a CSV with a row for each event."),
+    ("repeats", "cli.post.repeats:repeats", "Strike out boxes that recur at one place.", "post"),
 )
 
 

@@ -19,7 +19,8 @@ _HEAD = Template("""<!doctype html>
 <title>Boxes that recur in $results</title>
 <style>
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem;
-  color-scheme: light dark; }
+  color-scheme: light dark; color: #1b1b1b; background: #fff; }
+@media (prefers-color-scheme: dark) { body { color: #eee; background: #1b1b1b; } }
 main { display: grid; gap: 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); }
 figure { margin: 0; overflow-wrap: anywhere; content-visibility: auto;
