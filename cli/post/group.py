@@ -19,6 +19,7 @@ TOOLS = (
     ("crops", "cli.post.crops:crops", "Cut each detection out as a picture of its own.", "post"),
     ("timelapse", "cli.post.timelapse:timelapse", "Write results that fit Timelapse's folder."),
     ("events", "cli.post.events:events", "Write a CSV with a row for each event."),
+    ("repeats", "cli.post.repeats:repeats", "Strike out boxes that recur at one place.", "post"),
 )
 
 

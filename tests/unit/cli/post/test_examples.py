@@ -26,6 +26,12 @@ def commands(group: click.Group, path: str = "post") -> Iterator[tuple[str, clic
 COMMANDS = dict(commands(post))
 
 
+#: What a user runs before it.
+BEFORE = {
+    "post repeats remove": "megabatch post repeats find results.json --images photos -o review"
+}
+
+
 def examples_of(command: click.Command) -> list[str]:
     lines = (line.strip() for line in (command.epilog or "").splitlines())
     return [line for line in lines if line.startswith("megabatch ")]
@@ -58,6 +64,8 @@ def test_examples_work_as_printed(season: Path, name: str) -> None:
     examples = examples_of(COMMANDS[name])
     assert examples
     before = (season / "results.json").read_bytes()
+    if name in BEFORE:
+        assert run(shlex.split(BEFORE[name])[1:]) == 0
     for example in examples:
         assert example.startswith(f"megabatch {name} ")
         assert run(shlex.split(example)[1:]) == 0, example
