@@ -22,7 +22,6 @@ MODULES = {
     "worker": (*_SERVICE, *_DETECT),
     # Not its Redis: another one may be there, and who finds none says so.
     "serve": (*_SERVICE, *_DETECT, *_API),
-    "post": ("numpy", "PIL"),
 }
 
 
