@@ -16,6 +16,7 @@ import urllib3
 
 from core.catalog import DEMO, Model
 from core.errors import ModelUnavailable
+from core.replacing import replace
 from detection.demo_model import DEMO_SHA256, build_demo_model
 
 #: Told of bytes fetched so far, and of all bytes where the server says how many.
@@ -142,7 +143,7 @@ def _fetch(pool: urllib3.PoolManager, mirror: str, path: Path, progress: FetchPr
             for block in response.stream(_BLOCK):
                 file.write(block)
                 progress(file.tell(), int(total) if total else None)
-        partial.replace(path)
+        replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
         response.close()
@@ -181,7 +182,7 @@ def _write_down(path: Path, digest: str) -> None:
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         partial.write_text(f"{digest}  {path.name}\n", encoding="ascii")
-        partial.replace(target)
+        replace(partial, target)
     except OSError as error:
         _log.warning("cannot write %s, so %s is not verified: %s", target, path, error.strerror)
 
