@@ -23,7 +23,7 @@ from cli import (
     webhooks,
     weights,
 )
-from cli.terminal import program, say, say_error
+from cli.terminal import program, say, say_error, write_anything
 from core.errors import MegaBatchError
 
 
@@ -92,6 +92,7 @@ def _usage(error: click.ClickException) -> int:
 
 def main() -> None:
     """The console script."""
+    write_anything()
     sys.exit(run(sys.argv[1:]))
 
 
