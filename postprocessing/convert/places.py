@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.errors import InvalidRequest
 from core.file_systems import folds_names, long_path
+from core.replacing import replace
 from core.safe_names import mark_of, safe_name
 
 
@@ -18,7 +19,7 @@ def part_file(target: Path) -> Iterator[Path]:
     part = target.with_name(f".{target.name}.part")
     try:
         yield part
-        os.replace(part, target)
+        replace(part, target)
     finally:
         part.unlink(missing_ok=True)
 
@@ -38,7 +39,7 @@ def part_folder(target: Path) -> Iterator[Path]:
         yield part
         if target.exists():
             target.rmdir()
-        os.replace(part, target)
+        replace(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import InvalidRequest
+from core.replacing import replace
 from core.results.reader import Results
 from postprocessing.repeats.cameras import Camera
 from postprocessing.repeats.finding import Limits, Repeat, find_repeats
@@ -74,7 +75,7 @@ def write_review(results: Results, limits: Limits, images: Path, folder: Path) -
             sheet.add(picture, drawn.size)
         index.end()
         sheet.end()
-    os.replace(part, folder / INDEX)  # last: without it the folder is not whole
+    replace(part, folder / INDEX)  # last: without it the folder is not whole
     return reviewed
 
 
