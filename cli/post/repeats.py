@@ -94,6 +94,11 @@ def find(results: Path, images: Path, output: Path, least_conf: float | None, **
     say(f"looking at detections from {threshold} on")
     found = write_review(opened, limits, images, output)
     _tell(found, results, output)
+    if found.grey:
+        say_warning(
+            f"{found.grey:,} pictures show no image: it is not in {images}, cannot be read, or is "
+            "a video. Each of them says which."
+        )
 
 
 def _tell(found: Reviewed, results: Path, output: Path) -> None:
