@@ -55,17 +55,18 @@ def repeats() -> None:
 @click.option(
     "--least-conf",
     type=_SHARE,
-    help="Look at detections as sure as this. [default: conservative of the file's detector]",
+    help="Look at detections of this confidence at least. [default: conservative of the file's "
+    "detector]",
 )
+@click.option("--most-conf", type=_SHARE, default=1.0, show_default=True, help="And at most.")
 @click.option(
-    "--most-conf", type=_SHARE, default=1.0, show_default=True, help="And at most as sure as this."
+    "--least-area",
+    type=_SHARE,
+    default=0.0,
+    show_default=True,
+    help="Look at boxes of this share of the picture at least.",
 )
-@click.option(
-    "--least-area", type=_SHARE, default=0.0, show_default=True, help="Share of the picture."
-)
-@click.option(
-    "--most-area", type=_SHARE, default=MOST_AREA, show_default=True, help="Share of the picture."
-)
+@click.option("--most-area", type=_SHARE, default=MOST_AREA, show_default=True, help="And at most.")
 @click.option("--exclude", multiple=True, metavar="CATEGORY", help="Leave out this category.")
 @click.option(
     "--levels",
@@ -94,6 +95,11 @@ def find(results: Path, images: Path, output: Path, least_conf: float | None, **
     say(f"looking at detections from {threshold} on")
     found = write_review(opened, limits, images, output)
     _tell(found, results, output)
+    if found.grey:
+        say_warning(
+            f"{found.grey:,} pictures show no image: it is not in {images}, cannot be read, or is "
+            "a video. Each of them says which."
+        )
 
 
 def _tell(found: Reviewed, results: Path, output: Path) -> None:

@@ -42,13 +42,16 @@ class Reviewed:
     cameras: int = 0
     cameras_with_repeats: set[str] = field(default_factory=set)
     pictures: int = 0
+    #: Pictures that show no image, since it is not there, cannot be read, or is a video.
+    grey: int = 0
     detections: int = 0
 
     def saw(self, camera: Camera) -> None:
         self.cameras += 1
 
-    def found(self, repeat: Repeat) -> None:
+    def found(self, repeat: Repeat, drawn: Tile) -> None:
         self.pictures += 1
+        self.grey += not drawn.shows_image
         self.detections += len(repeat.members)
         self.cameras_with_repeats.add(repeat.camera)
 
@@ -69,7 +72,7 @@ def write_review(results: Results, limits: Limits, images: Path, folder: Path) -
         index.begin(about, limits)
         sheet.begin(about.name)
         for repeat, drawn in _drawn(repeats, images, results.detection_categories):
-            reviewed.found(repeat)
+            reviewed.found(repeat, drawn)
             picture = _save(folder, reviewed.pictures, repeat, drawn, results)
             index.write_picture(picture)
             sheet.add(picture, drawn.size)

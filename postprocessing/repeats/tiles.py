@@ -36,28 +36,32 @@ class Tile(NamedTuple):
     data: bytes
     #: Width and height, pixels.
     size: tuple[int, int]
+    #: Whether the image itself is in it.
+    shows_image: bool
 
 
 def make_tile(images: Path, repeat: Repeat, categories: Mapping[str, str]) -> Tile:
     """The picture of a repeat; one that says why, where its image cannot be shown."""
-    picture = _picture(images, repeat, categories)
+    image = _image(images, repeat)
+    if isinstance(image, str):
+        picture = _without_image(repeat, categories, image)
+    else:
+        picture = _with_close_up(image, repeat.detection, categories)
     file = BytesIO()
     picture.save(file, "JPEG", quality=_QUALITY)
-    return Tile(file.getvalue(), picture.size)
+    return Tile(file.getvalue(), picture.size, not isinstance(image, str))
 
 
-def _picture(images: Path, repeat: Repeat, categories: Mapping[str, str]) -> Image.Image:
+def _image(images: Path, repeat: Repeat) -> Image.Image | str:
+    """The image, or why it cannot be shown."""
     if suffix_of(repeat.file) in VIDEO_SUFFIXES:
         frame = repeat.detection.frame_number
         where = "a video" if frame is None else f"a video: the box is in its frame {frame}"
-        return _without_image(repeat, categories, f"This is {where}.")
+        return f"This is {where}."
     path = image_path(images, repeat.file)
     if path is None:
-        return _without_image(repeat, categories, "It does not lie in the folder of images.")
-    image = _opened(path)
-    if image is None:
-        return _without_image(repeat, categories, "It cannot be read.")
-    return _with_close_up(image, repeat.detection, categories)
+        return "It does not lie in the folder of images."
+    return _opened(path) or "It cannot be read."
 
 
 def image_path(root: Path, name: str) -> Path | None:

@@ -10,7 +10,8 @@ from tests.unit.postprocessing.repeats.files import season
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/north").mkdir(parents=True)
+    (tmp_path / "photos/north/2.jpg").write_bytes(jpeg())  # shows both, the stone and the branch
     season(tmp_path / "r.json")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -31,6 +32,7 @@ def test_both_commands_say_what_they_did(here: Path, capsys: pytest.CaptureFixtu
     assert "from 0.2 (conservative of demo (COCO SSDLite, not MegaDetector)) on" in told
     assert "my review: 2 pictures, for 7 detections of 1 cameras; 2 were looked at" in told
     assert "megabatch post repeats remove r.json 'my review' -o OUTPUT" in told
+    assert "show no image" not in told
     (here / "my review/\x1b[2J.jpg").write_bytes(jpeg())
     assert remove() == 0
     told = capsys.readouterr().err
@@ -41,6 +43,12 @@ def test_both_commands_say_what_they_did(here: Path, capsys: pytest.CaptureFixtu
         one.conf < 0 for image in open_results(here / "cleaned.json").images()
         for one in image.detections or ()
     ) == 7  # fmt: skip
+
+
+def test_pictures_without_an_image_are_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "photos/north/2.jpg").unlink()
+    assert find("--least-images", "3") == 0
+    assert "Warning: 2 pictures show no image: it is not in photos" in capsys.readouterr().err
 
 
 def test_nothing_recurs_in_twenty_images(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

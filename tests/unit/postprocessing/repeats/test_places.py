@@ -99,6 +99,13 @@ def test_what_one_place_leaves_may_be_a_place_of_its_own() -> None:
     assert [len(place.members) for place in places] == [17, 4]
 
 
+def test_what_another_place_took_does_not_count() -> None:
+    first = [at(0.4), *[at(0.3955)] * 20, *[at(0.404)] * 4]
+    loses_four, elsewhere = [at(0.408)] * 6, [at(0.1)] * 8
+    places = places_of(*first, *loses_four, *elsewhere)
+    assert [place.images for place in places] == [25, 8, 6]
+
+
 def test_of_equal_boxes_the_surest_represents_them() -> None:
     (place,) = places_of(*[STONE] * 5)
     assert (place.representative, place.members.tolist()) == (0, [0, 1, 2, 3, 4])

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from core.results.reader import Results, open_results
 from core.results.validator import validate
 from postprocessing.repeats.finding import find_repeats
 from postprocessing.repeats.index import Index
-from postprocessing.repeats.removing import Removal, remove_repeats
+from postprocessing.repeats.removing import Removal, remove_repeats, struck_out
 from postprocessing.repeats.reviewing import write_review
 from tests.pictures import jpeg
 from tests.results_files import image, write_results
@@ -89,6 +90,13 @@ def test_it_can_be_run_twice(results: Results, review: Path) -> None:
         first = target.read_bytes()
     assert removed(results, review)[0].detections == 7
     assert target.read_bytes() == first
+
+
+def test_what_is_struck_out_stays_so(results: Results, review: Path) -> None:
+    removed(results, review)
+    cleaned = open_results(results.path.with_name("cleaned.json"))
+    members = np.array(sorted(STONES + BRANCHES), np.uint32)
+    assert list(struck_out(cleaned, members, Removal())) == list(cleaned.images())
 
 
 def test_other_results_are_refused(results: Results, review: Path) -> None:
