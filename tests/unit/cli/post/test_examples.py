@@ -45,6 +45,11 @@ def season(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         failure("south/2.jpg"),
     )
     write_results(tmp_path / "more.json", image("west/1.jpg"), image("south/2.jpg"))
+    (tmp_path / "truth.json").write_text(
+        '{"images": [{"id": 1, "file_name": "north/1.jpg"}],'
+        ' "annotations": [{"image_id": 1, "category_id": 7}],'
+        ' "categories": [{"id": 7, "name": "deer"}]}'
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
