@@ -16,9 +16,9 @@ from cli.post.options import examples, results_argument, threshold_option
 from cli.terminal import messages, new_table, print_table, printable, say, say_warning
 from core.results.reader import Results, open_results
 from postprocessing.preview.options import SAMPLE, SIZE, TARGET_RECALL, Options, Order, thresholds
-from postprocessing.preview.report import Preview, Watcher, write_preview
 from postprocessing.preview.sources import Images, open_images
 from postprocessing.preview.truth import Truth, read_truth
+from postprocessing.preview.writing import Preview, Watcher, write_preview
 
 _SHARE = click.FloatRange(0, 1)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -91,7 +91,7 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
 @results_argument
 @click.option("--images", metavar="FOLDER|URL", help="Where the images are; a URL has a SAS.")
 @url_file_option
-@click.option("-o", "--output", required=True, type=_FOLDER, help="The folder of the report.")
+@click.option("-o", "--output", required=True, type=_FOLDER, help="The folder of the pages.")
 @threshold_option
 @click.option(
     "--almost-above", type=_SHARE, help="Above it is almost. [default: 0.05 below the threshold]"

@@ -1,1 +1,1 @@
-"""A report to be looked at: some pictures of each kind, with boxes, and how right they are."""
+"""Pages to be looked at: some pictures of each kind, with boxes, and how right they are."""

@@ -9,7 +9,7 @@ from postprocessing.light import LightImage
 
 
 class Kind(enum.StrEnum):
-    """Kinds of groups, in the order of the report."""
+    """Kinds of groups, in the order of the preview."""
 
     FOUND = "found"
     #: What is found in more ways than there are pages for.

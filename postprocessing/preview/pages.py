@@ -19,7 +19,7 @@ _UNSEEN = "\N{REPLACEMENT CHARACTER}"
 
 
 class Pages:
-    """The pages of one report."""
+    """The pages of one preview."""
 
     def __init__(self, folder: Path, **common: Any) -> None:
         """`common`: what every page knows."""
@@ -33,7 +33,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters.update(share=_share, images=_images)
-        style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+        style = (_TEMPLATES / "preview.css").read_text(encoding="utf-8")
         self._environment.globals.update(common, style=style, policy=_policy(style))
 
     def write(self, name: str, template: str, **values: Any) -> None:
@@ -42,7 +42,7 @@ class Pages:
         self.write_bytes(name, text.encode())
 
     def write_bytes(self, name: str, data: bytes) -> None:
-        """Write a file of the report, whole or not at all."""
+        """Write a file of the preview, whole or not at all."""
         target, part = self._folder / name, self._folder / f".{name}.part"
         try:
             part.write_bytes(data)

@@ -14,7 +14,7 @@ from postprocessing.preview.options import Options
 from postprocessing.preview.sources import Images, NotThere
 from postprocessing.upright import NOT_READ, open_upright
 
-#: Folders of the two, below that of the report.
+#: Folders of the two, below that of the preview.
 LARGE, SMALL = "pictures", "thumbnails"
 #: Pixels of the longer side of a small one: more than a page gives it, for fine screens.
 SMALL_SIZE = 512

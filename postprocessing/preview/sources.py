@@ -73,11 +73,11 @@ class FolderImages:
     def _exact(self, name: str) -> Path | None:
         try:
             path = Path(file_name_of(name))
-        except ValueError:
+            if path.anchor or ".." in path.parts:
+                return None
+            return found if (found := self._root / path).is_file() else None
+        except (ValueError, OSError):  # no file can have this name
             return None
-        if path.anchor or ".." in path.parts:
-            return None
-        return found if (found := self._root / path).is_file() else None
 
     def _respelled(self, name: str) -> Path | None:
         """Walks the folder the first time: many never need that."""

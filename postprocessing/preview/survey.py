@@ -53,7 +53,7 @@ class Survey:
             self._add(index, image)
 
     def groups(self) -> list[Group]:
-        """In the order of the report: single categories before combinations, as in the file."""
+        """In the order of the preview: single categories before combinations, as in the file."""
         names = list(self._results.detection_categories.values())
 
         def place(group: Group) -> tuple[int, int, list[int]]:

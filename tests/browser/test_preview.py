@@ -9,9 +9,9 @@ import pytest
 
 from core.results.reader import Results, open_results
 from postprocessing.preview.options import Options, thresholds
-from postprocessing.preview.report import write_preview
 from postprocessing.preview.sources import FolderImages
 from postprocessing.preview.truth import read_truth
+from postprocessing.preview.writing import write_preview
 from postprocessing.saving import save_like
 from tests.browser.conftest import DESK, PHONE, Visit
 from tests.browser.test_pages import HOSTILE, LONG
@@ -26,7 +26,7 @@ CATEGORIES = {"1": "animal", "2": HOSTILE, "3": LONG}
 
 
 @pytest.fixture
-def report(tmp_path: Path) -> Path:
+def pages(tmp_path: Path) -> Path:
     """A preview in which every text is written to do harm, or is long."""
     for number, name in enumerate((NAME, "a.jpg", "b.jpg", "c.jpg")):
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -66,18 +66,18 @@ def hostile_truth(folder: Path) -> Path:
     return path
 
 
-def pages_of(report: Path) -> list[str]:
-    return sorted(path.name for path in report.glob("*.html"))
+def names_of(pages: Path) -> list[str]:
+    return sorted(path.name for path in pages.glob("*.html"))
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_page_fits_and_keeps_to_itself(
-    visit: Visits, report: Path, size: tuple[int, int], dark: bool
+    visit: Visits, pages: Path, size: tuple[int, int], dark: bool
 ) -> None:
-    one = visit(report.as_uri(), size, dark=dark)
-    assert {"index.html", "failed.html", "accuracy.html"} < set(pages_of(report))
-    for name in pages_of(report):
+    one = visit(pages.as_uri(), size, dark=dark)
+    assert {"index.html", "failed.html", "accuracy.html"} < set(names_of(pages))
+    for name in names_of(pages):
         one.open(f"/{name}")
         assert one.page.locator("h1").count() == 1
         assert one.overflow() == 0, name
@@ -86,9 +86,9 @@ def test_every_page_fits_and_keeps_to_itself(
     assert one.faults == []
 
 
-def test_what_others_wrote_runs_nothing(visit: Visits, report: Path) -> None:
-    one = visit(report.as_uri())
-    for name in pages_of(report):
+def test_what_others_wrote_runs_nothing(visit: Visits, pages: Path) -> None:
+    one = visit(pages.as_uri())
+    for name in names_of(pages):
         one.open(f"/{name}")
         assert one.page.locator("script, iframe, object, [onerror], [style]").count() == 0
     one.open("/failed.html")
@@ -97,14 +97,14 @@ def test_what_others_wrote_runs_nothing(visit: Visits, report: Path) -> None:
     assert one.faults == []
 
 
-def test_the_policy_stops_what_would_run(visit: Visits, report: Path) -> None:
+def test_the_policy_stops_what_would_run(visit: Visits, pages: Path) -> None:
     """Though a text stood on the page as it is, nothing would come of it."""
-    page = (report / "failed.html").read_text()
+    page = (pages / "failed.html").read_text()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         harm = f"{HOSTILE}<img src=http://127.0.0.1:{server.getsockname()[1]}/a.png><main"
-        (report / "open.html").write_text(page.replace("<main", harm, 1))
-        one = visit(report.as_uri())
+        (pages / "open.html").write_text(page.replace("<main", harm, 1))
+        one = visit(pages.as_uri())
         one.open("/open.html")
         assert one.page.locator("script").count() == 1
         assert not any("dialog" in fault for fault in one.faults)
@@ -114,9 +114,9 @@ def test_the_policy_stops_what_would_run(visit: Visits, report: Path) -> None:
 
 
 def test_pictures_are_shown_small_and_large_and_one_leads_to_the_next(
-    visit: Visits, report: Path
+    visit: Visits, pages: Path
 ) -> None:
-    one = visit(report.as_uri(), PHONE)
+    one = visit(pages.as_uri(), PHONE)
     one.open("/index.html")
     one.page.locator("h2 a", has_text="false negatives").click()
     one.page.go_back()

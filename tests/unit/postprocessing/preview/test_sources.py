@@ -46,6 +46,7 @@ def test_images_of_a_folder_are_found_in_any_spelling(root: Path) -> None:
         "",
         "2.jpg",
         "nul\0.jpg",
+        "W" * 400,
         "..\\secret.jpg",
     ],
 )

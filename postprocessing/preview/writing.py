@@ -4,7 +4,7 @@ index.html             what there is: a card for each group
 01-animal.html ...     its pictures, 60 a page
 failed.html            what failed, by code; failed.csv has all of them
 accuracy.html          against a ground truth
-report.json            the numbers, for programs; what makes the folder known as a preview
+preview.json            the numbers, for programs; what makes the folder known as a preview
 pictures/ thumbnails/  by the image's place in the results
 """
 
@@ -29,7 +29,7 @@ from postprocessing.preview.survey import Survey, chosen_images
 from postprocessing.preview.truth import Truth
 from postprocessing.preview.view import Section, Viewer
 
-INDEX, NUMBERS = "index.html", "report.json"
+INDEX, NUMBERS = "index.html", "preview.json"
 _OURS = ("*.html", TABLE, f"{LARGE}/*.jpg", f"{SMALL}/*.jpg")
 
 #: Is called with how many pictures are drawn, and how many there will be.
@@ -62,7 +62,7 @@ def write_preview(
     truth: Truth | None = None,
     watcher: Watcher = lambda _drawn, _all: None,
 ) -> Preview:
-    """Write the report into `folder`, which is new, empty, or holds an earlier preview.
+    """Write the preview into `folder`, which is new, empty, or holds an earlier preview.
 
     Raises InvalidRequest for another folder and for categories that there are not; InvalidResults;
     AccessRevoked and StorageTrouble where a container cannot be read.
@@ -135,7 +135,7 @@ def _write_accuracy(pages: Pages, accuracy: Accuracy, sections: list[Section]) -
 
 
 def _numbers(preview: Preview) -> bytes:
-    """The report for programs, as JSON."""
+    """The numbers for programs, as JSON."""
     accuracy = preview.accuracy
     numbers = {
         "images": preview.images,

@@ -12,9 +12,9 @@ from PIL import Image
 from core.errors import InvalidRequest
 from core.results.reader import Results
 from postprocessing.preview.options import Options, thresholds
-from postprocessing.preview.report import Preview, write_preview
 from postprocessing.preview.sources import FolderImages
 from postprocessing.preview.truth import read_truth
+from postprocessing.preview.writing import Preview, write_preview
 from tests.pictures import encoded, exif_bytes, jpeg, scene
 from tests.results_files import detection, failure, image, write_results
 from tests.unit.postprocessing.preview.test_truth import truth_file
@@ -115,7 +115,7 @@ def test_more_failures_than_a_page_holds_are_counted(
     assert len((tmp_path / "out/failed.csv").read_text().splitlines()) == 13
 
 
-def test_the_same_file_gives_the_same_report(tmp_path: Path, photos: Path) -> None:
+def test_the_same_file_gives_the_same_preview(tmp_path: Path, photos: Path) -> None:
     names = [f"{number % 5}.jpg" for number in range(40)]
     results = results_of(tmp_path, *(image(name, detection("1", 0.9)) for name in names))
     for out in ("one", "two"):
@@ -267,7 +267,7 @@ def test_with_a_truth_there_are_numbers_and_pages_of_what_is_wrong(
     preview = written(season(tmp_path), photos, tmp_path / "out", truth=truth)
     wrong = [(one.title, [item.file for item in one.items]) for one in preview.sections[-2:]]
     assert wrong == [("false positives", ["0.jpg"]), ("false negatives", ["2.jpg"])]
-    numbers = json.loads((tmp_path / "out/report.json").read_bytes())
+    numbers = json.loads((tmp_path / "out/preview.json").read_bytes())
     anything = numbers["accuracy"][0]
     assert (anything["name"], anything["images"], anything["present"]) == ("anything", 4, 2)
     assert anything["at_threshold"]["precision"] == 0.5
@@ -287,3 +287,13 @@ def test_pictures_of_many_kinds_are_drawn(tmp_path: Path, photos: Path) -> None:
     assert len(names) == 6
     preview = written(results_of(tmp_path, *map(image, names)), photos, tmp_path / "out")
     assert preview.missing == []
+
+
+def test_pages_hold_no_secret_and_nothing_that_is_not_seen(tmp_path: Path, photos: Path) -> None:
+    names = "https://a.example/c/1.jpg?sv=1&sig=abc%2Fdef&se=2", "a\u202egpj.\x07exe"
+    written(results_of(tmp_path, *map(image, names), failure(names[0])), photos, tmp_path / "out")
+    text = "".join(page(tmp_path / "out", name) for name in ("01-empty.html", "failed.html"))
+    assert text.count("sig=&lt;hidden&gt;") >= 2
+    assert "abc%2Fdef" not in text
+    assert "a\N{REPLACEMENT CHARACTER}gpj.\N{REPLACEMENT CHARACTER}exe" in text
+    assert "\u202e" not in text
