@@ -10,6 +10,7 @@ TOOLS = (
     ("validate", "cli.post.validate:validate", "Check a results file, fault by fault."),
     ("summary", "cli.post.summary:summary", "Count what is in a results file."),
     ("separate", "cli.post.separate:separate", "Put images into folders by what was found."),
+    ("preview", "cli.post.preview:preview", "Make pages of sampled pictures to look at.", "post"),
     ("subset", "cli.post.subset:subset", "Write some images, with some of their detections."),
     ("combine", "cli.post.combine:combine", "Put several results files together."),
     ("compare", "cli.post.compare:compare", "Compare what two files say of each image."),

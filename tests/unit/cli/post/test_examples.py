@@ -55,6 +55,11 @@ def season(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "deploymentID,latitude,longitude,deploymentStart,deploymentEnd\n"
         "north,-1.5,36.75,2026-05-01,2026-05-31\n"
     )
+    (tmp_path / "truth.json").write_text(
+        '{"images": [{"id": 1, "file_name": "north/1.jpg"}],'
+        ' "annotations": [{"image_id": 1, "category_id": 7}],'
+        ' "categories": [{"id": 7, "name": "deer"}]}'
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
