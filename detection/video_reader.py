@@ -159,7 +159,8 @@ class _Reader:
     def frames(self, moved: Callable[[], None]) -> Iterator[Frame]:
         """The sampled frames. Raises _Unusable where there are more pixels than the cap."""
         self._check_size(self._stream.codec_context)
-        self._stream.thread_type = "SLICE" if self._alone else "AUTO"
+        # Not by frames: FFmpeg's threads wait for each other for ever on some damaged H.265.
+        self._stream.thread_type = "SLICE"
         self._stream.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)
         for count, packet in enumerate(self._packets()):
             if count % _MOVED_EVERY == 0:

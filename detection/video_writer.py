@@ -98,7 +98,6 @@ def _encode(
         last = max(last + 1, round(seconds * _TICKS))
         frame = VideoFrame.from_ndarray(_fitting(even, stream), "rgb24")
         frame.pts, frame.time_base = last, Fraction(1, _TICKS)
-        frame.duration = round(_TICKS / rate)
         container.mux(stream.encode(frame))
     if stream is not None:
         container.mux(stream.encode())

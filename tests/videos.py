@@ -81,6 +81,12 @@ def written(
     return path
 
 
+def joined(path: Path, *parts: Path) -> Path:
+    """Recordings of a camera, one after another in one file."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
 def sound(path: Path) -> Path:
     """A file of a video's kind with sound alone."""
     with av.open(path, "w") as container:

@@ -21,7 +21,7 @@ from detection.video import VideoOptions, detect_video, failed_video, frame_resu
 from detection.video_reader import VideoReading
 from detection.video_sampling import Sampling
 from tests.hash_detector import HashDetector
-from tests.videos import cut_off, scenes, shade, shades, written
+from tests.videos import cut_off, joined, scenes, shade, shades, written
 
 OPTIONS = VideoOptions(threshold=0.1)
 
@@ -91,6 +91,18 @@ def test_frames_share_calls_of_the_detector(tmp_path: Path) -> None:
     detector = BatchDetector()
     detect_video("a.mp4", written(tmp_path / "a.mp4", scenes(10)), detector, OPTIONS)
     assert sorted(detector.calls) == [2, 4, 4]
+
+
+def test_a_video_may_change_its_size(tmp_path: Path) -> None:
+    parts = [
+        written(tmp_path / f"{width}.mts", scenes(7, (width, 48)), rate=10) for width in (64, 96)
+    ]
+    detector = BatchDetector()
+    path = joined(tmp_path / "a.mts", *parts)
+    result = detect_video("a.mts", path, detector, OPTIONS)
+    assert result.frames_processed == list(range(14))
+    assert (result.width, result.height) == (64, 48)
+    assert sorted(detector.calls) == [3, 3, 4, 4]
 
 
 def test_it_is_told_that_it_goes_on(tmp_path: Path) -> None:

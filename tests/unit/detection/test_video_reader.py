@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -286,6 +288,28 @@ def test_nothing_that_bytes_hold_is_raised(tmp_path: Path) -> None:
             read(path, truncated="accept")
         path.write_bytes(whole[:200].tobytes() + rng.bytes(20_000))
         read(path, truncated="accept")
+
+
+#: The parameters of the pictures as x265 writes them, which with another last byte have FFmpeg's
+#: threads wait for each other for ever, where each decodes a frame of its own.
+PARAMETERS, DAMAGED = bytes.fromhex("4401c172b42240"), bytes.fromhex("4401c172b422ff")
+
+
+def test_no_damage_makes_it_wait_for_ever(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.mkv", scenes(10, (96, 80)), codec="libx265")
+    data = path.read_bytes()
+    assert PARAMETERS in data
+    path.write_bytes(data.replace(PARAMETERS, DAMAGED, 1))
+    code = f"""
+from pathlib import Path
+from detection.video_reader import VideoReading
+from detection.video_sampling import Sampling
+print(len(list(VideoReading(Path({str(path)!r}), Sampling(), "accept").frames())))
+"""
+    # Apart, for nothing interrupts what waits in FFmpeg.
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) <= 10
 
 
 def test_readings_can_be_left(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from detection.render import colour_of
 from detection.video_reader import VideoReading
 from detection.video_sampling import Sampling
 from detection.video_writer import VideoDrawing
-from tests.videos import Pixels, shade, shades, written
+from tests.videos import Pixels, joined, shade, shades, written
 
 BOX = (0.25, 0.25, 0.5, 0.5)
 
@@ -127,6 +127,13 @@ def test_odd_sizes_grow_by_a_line(
 ) -> None:
     source = written(tmp_path / "a.avi", shades(3, size))
     assert drawn(source, result([0], [])).sizes == {even}
+
+
+def test_frames_of_another_size_are_fitted(tmp_path: Path) -> None:
+    parts = [written(tmp_path / f"{width}.mts", shades(7, (width, 48))) for width in (64, 96)]
+    played = drawn(joined(tmp_path / "a.mts", *parts), result([0], []))
+    assert len(played.frames) == 14
+    assert played.sizes == {(48, 64)}
 
 
 def test_it_plays_everywhere_and_tells_nothing(tmp_path: Path) -> None:
