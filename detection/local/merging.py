@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from core.image_list import ListedImage
+from core.replacing import replace
 from core.results.format import decode_image
 from core.results.writer import ResultsWriter
 from detection.local.earlier import files_path
@@ -78,8 +79,8 @@ def merge(
             writer.end()
             file.flush()
             os.fsync(file.fileno())
-        os.replace(files_part, files_path(output))
-        os.replace(part, output)
+        replace(files_part, files_path(output))
+        replace(part, output)
     finally:
         part.unlink(missing_ok=True)
         files_part.unlink(missing_ok=True)
