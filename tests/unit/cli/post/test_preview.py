@@ -55,7 +55,7 @@ def test_a_container_is_read_by_its_sas_which_stands_nowhere(
     assert preview(results) == 0
     told = "".join(capsys.readouterr())
     files = [path for path in (results.parent / "out").rglob("*") if path.is_file()]
-    assert len(files) == 10
+    assert len(files) == 11
     assert signature not in told
     assert not any(signature.encode() in path.read_bytes() for path in files)
     assert not any(b"127.0.0.1" in path.read_bytes() for path in files)
