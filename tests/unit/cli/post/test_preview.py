@@ -73,7 +73,7 @@ def test_pictures_that_are_missing_are_told_and_end_with_4(
 ) -> None:
     (results.parent / "photos/2#.jpg").unlink()
     assert preview(results, "--images", str(results.parent / "photos")) == 4
-    assert "1 pictures cannot be shown: 2#.jpg" in capsys.readouterr().err
+    assert "pictures that cannot be shown: 1 (2#.jpg)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
