@@ -191,7 +191,7 @@ def _tell(made: Preview, truth: Truth | None) -> None:
     if made.missing:
         more = ", ..." if len(made.missing) > _SHOWN else ""
         names = ", ".join(made.missing[:_SHOWN])
-        say_warning(f"{len(made.missing):,} pictures cannot be shown: {names}{more}")
+        say_warning(f"pictures that cannot be shown: {len(made.missing):,} ({names}{more})")
     say(f"{made.page}: {made.images:,} images")
 
 

@@ -15,6 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core.secrets import redact
 
 _TEMPLATES = Path(__file__).parent / "templates"
+#: Browsers ask a server for one, and tell of a fault where there is none.
+ICON = "icon.svg"
 _UNSEEN = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -40,6 +42,9 @@ class Pages:
         """Write one page, whole or not at all."""
         text = self._environment.get_template(template).render(values)
         self.write_bytes(name, text.encode())
+
+    def write_icon(self) -> None:
+        self.write_bytes(ICON, (_TEMPLATES / ICON).read_bytes())
 
     def write_bytes(self, name: str, data: bytes) -> None:
         """Write a file of the preview, whole or not at all."""

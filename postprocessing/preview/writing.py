@@ -21,7 +21,7 @@ from postprocessing.preview.confusion import table_of
 from postprocessing.preview.failures import TABLE, FailureList
 from postprocessing.preview.judging import Accuracy, Judge
 from postprocessing.preview.options import Options, check
-from postprocessing.preview.pages import Pages
+from postprocessing.preview.pages import ICON, Pages
 from postprocessing.preview.pictures import LARGE, SMALL, Artist
 from postprocessing.preview.plot import plot_of
 from postprocessing.preview.sources import Images
@@ -30,7 +30,7 @@ from postprocessing.preview.truth import Truth
 from postprocessing.preview.view import Section, Viewer
 
 INDEX, NUMBERS = "index.html", "preview.json"
-_OURS = ("*.html", TABLE, f"{LARGE}/*.jpg", f"{SMALL}/*.jpg")
+_OURS = ("*.html", ICON, TABLE, f"{LARGE}/*.jpg", f"{SMALL}/*.jpg")
 
 #: Is called with how many pictures are drawn, and how many there will be.
 Watcher = Callable[[int, int], object]
@@ -120,6 +120,7 @@ def _write_pages(pages: Pages, preview: Preview, failures: FailureList) -> None:
         pages.write("failed.html", "failed.html", failures=failures)
     if preview.accuracy is not None:
         _write_accuracy(pages, preview.accuracy, preview.sections)
+    pages.write_icon()
     pages.write_bytes(NUMBERS, _numbers(preview))
     pages.write(INDEX, INDEX)
 

@@ -2,7 +2,10 @@
 
 import json
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -113,10 +116,30 @@ def test_the_policy_stops_what_would_run(visit: Visits, pages: Path) -> None:
             server.accept()
 
 
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(params=["disk", "server"])
+def place(request: pytest.FixtureRequest, pages: Path) -> Iterator[str]:
+    """Where the pages are opened from."""
+    if request.param == "disk":
+        yield pages.as_uri()
+        return
+    handler = partial(_Quiet, directory=str(pages))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
 def test_pictures_are_shown_small_and_large_and_one_leads_to_the_next(
-    visit: Visits, pages: Path
+    visit: Visits, place: str
 ) -> None:
-    one = visit(pages.as_uri(), PHONE)
+    one = visit(place, PHONE)
     one.open("/index.html")
     one.page.locator("h2 a", has_text="false negatives").click()
     one.page.go_back()

@@ -55,7 +55,7 @@ def test_a_container_is_read_by_its_sas_which_stands_nowhere(
     assert preview(results) == 0
     told = "".join(capsys.readouterr())
     files = [path for path in (results.parent / "out").rglob("*") if path.is_file()]
-    assert len(files) == 10
+    assert len(files) == 11
     assert signature not in told
     assert not any(signature.encode() in path.read_bytes() for path in files)
     assert not any(b"127.0.0.1" in path.read_bytes() for path in files)
@@ -73,7 +73,7 @@ def test_pictures_that_are_missing_are_told_and_end_with_4(
 ) -> None:
     (results.parent / "photos/2#.jpg").unlink()
     assert preview(results, "--images", str(results.parent / "photos")) == 4
-    assert "1 pictures cannot be shown: 2#.jpg" in capsys.readouterr().err
+    assert "pictures that cannot be shown: 1 (2#.jpg)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
