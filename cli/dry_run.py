@@ -16,9 +16,10 @@ from cli.terminal import say
 from core.image_list import ListedImage
 from detection.local.crew import Crew, Share
 from detection.local.estimate import SAMPLE, Estimate, Pace, estimate
+from detection.local.image_work import ImageWork
 from detection.local.journal import Plan
 from detection.local.sources import Skipped
-from detection.local.work import Placed
+from detection.local.work import Placed, Work
 
 # The same images are tried each time.
 _SEED = 0
@@ -77,12 +78,33 @@ def _tried(setup: Setup, plan: Plan, sample: list[ListedImage]) -> Estimate | No
         lines.append(len(line))
 
     with tempfile.TemporaryDirectory(prefix="megabatch-") as folder:
-        crew = Crew(setup.work, setup.environments, Path(folder), write)
+        pictures = Path(folder) / "pictures"
+        crew = Crew(_drawing_to(setup.work, pictures), setup.environments, Path(folder), write)
         each = -(-len(placed) // len(setup.environments)) or 1
         starts = range(0, len(placed), each)
         crew.run((Share(at, placed[at : at + each]) for at in starts), lambda _index: None)
+        drawn = sum(path.stat().st_size for path in pictures.rglob("*") if path.is_file())
     rate = pace.rate()
     if rate is None:
         return None
-    output = setup.options.output or Path("results.json")
-    return estimate(lines, rate, plan.images, 0, shutil.disk_usage(output.absolute().parent).free)
+    return estimate(lines, rate, plan.images, drawn, _free(setup.options.output))
+
+
+def _drawing_to(work: Work, folder: Path) -> Work:
+    """The work as it is, but that pictures are drawn elsewhere."""
+    if not isinstance(work, ImageWork) or work.pictures is None:
+        return work
+    pictures = msgspec.structs.replace(
+        work.pictures,
+        render=work.pictures.render and folder / "boxes",
+        crop=work.pictures.crop and folder / "crops",
+    )
+    return msgspec.structs.replace(work, pictures=pictures)
+
+
+def _free(output: Path | None) -> int:
+    """Bytes that are free where the results would lie, be their folder there or not."""
+    folder = (output or Path("results.json")).absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
-
 from cli import exit_codes, local_words
 from cli.local_setup import Setup, finished_before, new_run, room
 from cli.local_watchers import LocalWatcher, display_of, tell_event, tell_finished
-from cli.terminal import printable, say, say_warning
+from cli.terminal import printable, say, say_warning, told_of
 from core.errors import MegaBatchError
 from core.results.format import decode_image
-from detection.local.merging import Merged
+from core.results.reader import open_results
+from detection.local.merging import Merged, merged_before
 from detection.local.run import LocalRun
 
 #: With a results file, what was found in each image is printed of so many images, not of more.
@@ -37,16 +36,23 @@ def errors_as_events(progress: str) -> Iterator[None]:
     try:
         yield
     except MegaBatchError as error:
-        if progress == "json":
-            tell_event("error", message=printable(error.message))
+        _tell_error(progress, error.message)
         raise
+    except OSError as error:
+        _tell_error(progress, told_of(error))
+        raise
+
+
+def _tell_error(progress: str, message: str) -> None:
+    if progress == "json":
+        tell_event("error", message=printable(message))
 
 
 def run_local(setup: Setup) -> int:
     """Do the run, from where it was. Returns the exit code."""
     with _output(setup) as output:
         merged = _run(setup, output)
-    return exit_codes.SOME_FAILED if merged and merged.failures else exit_codes.DONE
+    return exit_codes.SOME_FAILED if merged.failures else exit_codes.DONE
 
 
 @contextmanager
@@ -59,9 +65,10 @@ def _output(setup: Setup) -> Iterator[Path]:
         yield Path(folder) / "results.json"
 
 
-def _run(setup: Setup, output: Path) -> Merged | None:
+def _run(setup: Setup, output: Path) -> Merged:
     options = setup.options
     run = new_run(setup, output)
+    run.journal.end_discarding()
     if options.overwrite:
         run.journal.discard()
     elif not options.in_place and finished_before(setup, output):
@@ -69,10 +76,18 @@ def _run(setup: Setup, output: Path) -> Merged | None:
             f"{output} is complete; there is nothing to do. Add what is new with --previous, try "
             "what failed again with --retry-failed, or begin anew with --overwrite."
         )
-        return None
+        return _told_again(setup, output)
     output.absolute().parent.mkdir(parents=True, exist_ok=True)
     merged = _watched(setup, run)
     _tell(setup, merged)
+    return merged
+
+
+def _told_again(setup: Setup, output: Path) -> Merged:
+    """What results hold that were complete before; a program is told it as at their end."""
+    merged = merged_before(open_results(output))
+    if setup.options.progress == "json":
+        tell_finished(merged, output, setup.model.categories)
     return merged
 
 
@@ -108,7 +123,7 @@ def _each(setup: Setup) -> Callable[[bytes], None] | None:
             return
         image = decode_image(line)
         found = local_words.found(image, setup.chosen.show_above, setup.model.categories)
-        click.echo(printable(f"{image.file}: {found}"))
+        print(printable(f"{image.file}: {found}"))  # not by click, which passes the bar by
 
     return show
 

@@ -1,5 +1,6 @@
 """Shows a local run as it goes: a bar, lines for a log, or JSON for a program that drives it."""
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -42,7 +43,8 @@ class Standing(msgspec.Struct, kw_only=True):
             parts.append(f"{self.failed:,} failed")
         if self.images_per_second and self.seconds_left is not None:
             parts.append(local_words.rate(self.images_per_second, noun))
-            parts.append(f"{duration(self.seconds_left)} left")
+            if self.done < self.images:
+                parts.append(f"{duration(self.seconds_left)} left")
         return ", ".join(parts)
 
 
@@ -132,7 +134,9 @@ class BarDisplay(_Words):
     def __init__(self, console: Console, noun: str) -> None:
         super().__init__(noun)
         columns = BarColumn(), TextColumn("{task.fields[seen]}", markup=False)
-        self._progress = Progress(*columns, console=console, transient=True)
+        # What is printed meanwhile stands above the bar, unless it goes to a file.
+        above = sys.stdout.isatty()
+        self._progress = Progress(*columns, console=console, transient=True, redirect_stdout=above)
         self._task = self._progress.add_task("", total=None, seen="loading the detector")
 
     def planned(self, plan: Plan, standing: Standing) -> None:

@@ -7,7 +7,7 @@ import click
 
 from cli import exit_codes
 from cli.lazy import LazyCommand
-from cli.terminal import program, say, say_error, write_anything
+from cli.terminal import program, say, say_error, told_of, write_anything
 from core.errors import MegaBatchError
 
 #: Name, where it is, its short help, and the extra that all of it needs.
@@ -112,7 +112,7 @@ def run(arguments: Sequence[str]) -> int:
         say_error(error.message)
         return exit_codes.of_error(error)
     except OSError as error:
-        say_error(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+        say_error(told_of(error))
         return exit_codes.FAILED
     return int(result or 0)
 

@@ -70,6 +70,11 @@ def printable(text: str) -> str:
     )
 
 
+def told_of(error: OSError) -> str:
+    """What the system said, and of which file."""
+    return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+
+
 def say_error(text: str) -> None:
     messages().print(_as_typed(text), style="red", soft_wrap=True)
 

@@ -28,8 +28,12 @@ class HashWork(msgspec.Struct, frozen=True, kw_only=True):
     #: The process dies on images whose names hold one of these words; `once`, only the first time.
     dies_on: tuple[str, ...] = ()
     once: bool = False
-    #: It hangs on an image whose name holds this word.
+    #: It hangs on an image whose name holds this word, and hears no signal but SIGKILL.
     hangs_on: str = ""
+    #: It runs out of memory on an image whose name holds this word.
+    fills_memory_on: str = ""
+    #: Bytes of text added to each line.
+    more_bytes: int = 0
     roots: tuple[str, ...] = ()
 
     def failed(self, image: ListedImage, failure: ImageFailure) -> ImageResult:
@@ -44,7 +48,8 @@ class HashWork(msgspec.Struct, frozen=True, kw_only=True):
                 self._note(one.image.name)
                 self._suffer(one.image.name)
                 time.sleep(self.delay)
-                yield result
+                meta = "x" * self.more_bytes or None
+                yield msgspec.structs.replace(result, meta=meta)
 
         return noted
 
@@ -54,7 +59,9 @@ class HashWork(msgspec.Struct, frozen=True, kw_only=True):
 
     def _suffer(self, name: str) -> None:
         if self.hangs_on and self.hangs_on in name:
-            time.sleep(600)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if self.fills_memory_on and self.fills_memory_on in name:
+            raise MemoryError
         if any(word in name for word in self.dies_on):
             died_before = self.notes.read_text().count(f"{name}\n") > 1
             if not (self.once and died_before):

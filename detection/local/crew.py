@@ -109,7 +109,7 @@ class _Member:
     def end(self) -> None:
         """End the process, whatever it does; nothing that it has told is lost."""
         self.connection.close()
-        self.process.terminate()
+        self.process.kill()  # SIGTERM is not heard by a process that was stopped
         self.process.join()
 
     def last_words(self) -> str:
@@ -182,7 +182,7 @@ class Crew:
     def _hear(self, member: _Member) -> None:
         try:
             message: Message = member.connection.recv()
-        except (EOFError, ConnectionResetError, BrokenPipeError):
+        except (EOFError, OSError):  # OSError also where it died in the middle of a message
             self._died(member)
             return
         member.heard()

@@ -25,7 +25,8 @@ class Pace:
         self._last, self._count = now, self._count + 1
         if not self._seen or now - self._seen[-1][0] >= 1:
             self._seen.append((now, self._count))
-        if now - self._seen[0][0] > _WINDOW:
+        # Two are kept however long ago they were: of videos, each may take minutes.
+        while len(self._seen) > 2 and now - self._seen[1][0] > _WINDOW:  # noqa: PLR2004
             self._seen.popleft()
 
     def rate(self) -> float | None:

@@ -7,14 +7,16 @@
         images/0000042.ndjson    the images of shard 42
         kept/0000042.ndjson      lines of the results that were taken over, of that shard
         shards/0000042.ndjson    lines of the results so far, in list order
+        over                     the plan, once nothing here is needed any more and it is deleted
 
 A line is added when its image is finished. What a kill left of a line is cut off, and the next run
 begins with that image. Nothing is ever written anew but that line.
 """
 
+import os
 import shutil
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +31,10 @@ from detection.local.settings import RunSettings, differences
 _encoder = msgspec.json.Encoder()
 _images = msgspec.json.Decoder(ListedImage)
 _S = TypeVar("_S", bound=msgspec.Struct)
+
+_FOLDERS = ("images", "kept", "shards")
+# Deleted last, so that a kill while the others go leaves nothing that is taken for a run.
+_OVER = "over"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +63,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._held = ExitStack()
+        self._holds = False
         self._appender = Appender()
 
     @property
@@ -73,6 +80,8 @@ class Journal:
         Raises InvalidRequest when another process runs it, or it began with other settings.
         """
         self._hold()
+        if (self.folder / _OVER).exists():
+            self._clear()
         begun = self._read("run.json", RunSettings)
         if begun is None:
             write_whole(self.folder / "run.json", _encoder.encode(settings))
@@ -84,6 +93,8 @@ class Journal:
             )
 
     def _hold(self) -> None:
+        if self._holds:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._held.enter_context(held_alone(self.folder / "lock"))
@@ -91,18 +102,39 @@ class Journal:
             raise InvalidRequest(
                 f"Another process is at work on {self.folder}; let it end first."
             ) from error
+        self._holds = True
 
     def close(self) -> None:
         self._held.close()
+        self._holds = False
 
     def discard(self) -> None:
-        """Delete the folder, of a run that is over or is to begin anew.
+        """Delete the folder, of a run that is over or is to begin anew, and close it.
 
         Raises InvalidRequest when another process runs it.
         """
         self._hold()
-        self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            with suppress(FileNotFoundError):  # without a plan nothing is taken for a run
+                os.replace(self.folder / "plan.json", self.folder / _OVER)
+            self._clear()
+        finally:
+            self.close()
+        with suppress(OSError):  # another process has begun a run in it
+            self.folder.rmdir()
+
+    def end_discarding(self) -> None:
+        """Delete what is left where `discard` was killed. Raises as it does."""
+        if (self.folder / _OVER).exists():
+            self.discard()
+
+    def _clear(self) -> None:
+        for name in _FOLDERS:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for path in self.folder.iterdir():
+            if path.is_file() and path.name not in ("lock", _OVER):
+                path.unlink()
+        (self.folder / _OVER).unlink(missing_ok=True)
 
     def plan(self) -> Plan | None:
         """None before listing is over."""
@@ -110,9 +142,8 @@ class Journal:
 
     def forget_lists(self) -> None:
         """Delete what a listing that was broken off has left."""
-        for name in ("images", "kept"):
+        for name in _FOLDERS:
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        for name in ("images", "kept", "shards"):
             (self.folder / name).mkdir(exist_ok=True)
 
     def write_list(self, index: int, images: Sequence[ListedImage], kept: Sequence[bytes]) -> None:

@@ -43,8 +43,9 @@ def _text(path: Path, data: bytes) -> str:
     # PowerShell writes UTF-16 where `>` sends a list to a file.
     encoding = "utf-16" if data.startswith(_UTF_16) else "utf-8-sig"
     try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(
-            f"{path} is not text in UTF-8; a list holds a path or URL a line."
-        ) from error
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # no name holds it; UTF-16 without its mark does, taken for UTF-8
+        raise InvalidRequest(f"{path} is not text in UTF-8; a list holds a path or URL a line.")
+    return text

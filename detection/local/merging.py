@@ -3,7 +3,8 @@
 import gzip
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import msgspec
 
 from core.image_list import ListedImage
 from core.replacing import replace
-from core.results.format import decode_image
+from core.results.format import ImageResult, decode_image
+from core.results.reader import Results
 from core.results.writer import ResultsWriter
 from detection.local.earlier import files_path
 from detection.local.journal import Journal, Plan
@@ -32,15 +34,14 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Count:
-    """Counts what the lines say."""
+    """Counts what the results say."""
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
         self.failures, self.found = Counter[str](), Counter[str]()
         self.images = self.empty = 0
 
-    def add(self, line: bytes) -> None:
-        image = decode_image(line)
+    def add(self, image: ImageResult) -> None:
         self.images += 1
         if image.failure is not None:
             self.failures[image.failure.rpartition(" ")[2]] += 1
@@ -48,6 +49,15 @@ class _Count:
         seen = {one.category for one in image.detections or () if one.conf > self._threshold}
         self.found.update(seen)
         self.empty += not seen
+
+    @property
+    def merged(self) -> Merged:
+        return Merged(
+            images=self.images,
+            failures=dict(self.failures),
+            found=dict(self.found),
+            empty=self.empty,
+        )
 
 
 def merge(
@@ -64,14 +74,14 @@ def merge(
     count = _Count(info["detector_metadata"]["typical_detection_threshold"])
     part, files_part = _part(output), _part(files_path(output))
     try:
-        with part.open("wb") as file, gzip.open(files_part, "wb", compresslevel=1) as files:
+        with part.open("wb") as file, _synced_gzip(files_part) as files:
             writer = ResultsWriter(file)
             writer.begin(info, categories)
             files.write(_encoder.encode(journal.settings) + b"\n")
             for index in range(plan.shards):
                 lines = journal.lines(index)
                 for line in lines:
-                    count.add(line)
+                    count.add(decode_image(line))
                 writer.write_lines(lines)
                 files.write(
                     _encoder.encode_lines([_as_it_was(one) for one in journal.images(index)])
@@ -79,17 +89,32 @@ def merge(
             writer.end()
             file.flush()
             os.fsync(file.fileno())
-        replace(files_part, files_path(output))
+        # In this order: beside a list of files that is older than the results, images count as
+        # changed; beside one that is younger, some that have changed would not.
         replace(part, output)
+        replace(files_part, files_path(output))
     finally:
         part.unlink(missing_ok=True)
         files_part.unlink(missing_ok=True)
-    return Merged(
-        images=count.images,
-        failures=dict(count.failures),
-        found=dict(count.found),
-        empty=count.empty,
-    )
+    return count.merged
+
+
+def merged_before(results: Results) -> Merged:
+    """What results hold that a run before has written. Raises InvalidResults."""
+    count = _Count(results.info["detector_metadata"]["typical_detection_threshold"])
+    for image in results.images():
+        count.add(image)
+    return count.merged
+
+
+@contextmanager
+def _synced_gzip(path: Path) -> Iterator[gzip.GzipFile]:
+    """A file to write; it is on the disk at the end."""
+    with path.open("wb") as file:
+        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1) as compressed:
+            yield compressed
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _part(path: Path) -> Path:

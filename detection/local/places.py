@@ -4,7 +4,6 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 import urllib3
 
@@ -22,13 +21,16 @@ _NO_FILE = frozenset(
 # it is told not to.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
-_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+# All tries of an image take less than `STALL_AFTER` of detection/local/crew.py.
+_TIMEOUT = urllib3.Timeout(connect=10, read=30)
+_TRIED_AGAIN = frozenset({429, 500, 502, 503, 504})
 _RETRIES = urllib3.Retry(
     total=4,
     redirect=5,
-    backoff_factor=0.5,
-    status_forcelist=(429, 500, 502, 503, 504),
+    backoff_factor=1,
+    status_forcelist=_TRIED_AGAIN,
     raise_on_status=False,
+    respect_retry_after_header=False,  # it may name hours
 )
 _PIECE = 1 << 20
 
@@ -70,22 +72,30 @@ class PlaceReader:
 
     def _check_roots(self) -> None:
         for root in self._roots:
-            if not os.path.isdir(root):
+            # Where a disk was mounted, an empty folder may be left.
+            if not os.path.isdir(root) or not os.listdir(root):
                 raise StorageTrouble(f"The folder {root} is gone; is its disk still connected?")
 
     def _fetch(self, url: str) -> bytes | ImageFailure:
         try:
             answer = self._answer(url)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except ValueError:  # not a URL
+            return ImageFailure(FailureCode.NOT_FOUND)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             # Its text may repeat the URL, and with it a secret.
-            self._streak.failed(
-                f"Image after image cannot be read ({type(error).__name__}, last from "
-                f"{urlsplit(url).hostname}). Are you online? URLs of a server that is gone must "
-                "be taken out of the list."
-            )
-            return ImageFailure(FailureCode.UNREADABLE)
+            return self._unreadable(url, type(error).__name__)
+        if answer.status in _TRIED_AGAIN:
+            return self._unreadable(url, str(answer.status))
         self._streak.succeeded()
         return answer.image()
+
+    def _unreadable(self, url: str, why: str) -> ImageFailure:
+        self._streak.failed(
+            f"Image after image cannot be read ({why}, last from "
+            f"{urllib3.util.parse_url(url).host}). Are you online? URLs of a server that is gone "
+            "must be taken out of the list."
+        )
+        return ImageFailure(FailureCode.UNREADABLE)
 
     def _answer(self, url: str) -> Answer:
         response = self._pool.request("GET", url, preload_content=False)

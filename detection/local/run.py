@@ -1,6 +1,7 @@
 """A local run: what was named in, a results file out, and a journal between the two."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,9 +61,10 @@ class LocalRun(msgspec.Struct, frozen=True, kw_only=True):
             watcher.planned(plan, plan.kept + sum(done))
             self._detect(done, watcher)
             merged = merge(self.journal, plan, self.output, self._info(), self.model.categories)
+            with suppress(OSError):  # the results stand; what is left goes with the next command
+                self.journal.discard()
         finally:
             self.journal.close()
-        self.journal.discard()
         return merged
 
     def _info(self) -> dict[str, Any]:

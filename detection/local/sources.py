@@ -9,6 +9,7 @@ import glob
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -99,11 +100,13 @@ class Sources:
             yield image
 
     def place_of(self, name: str) -> str:
-        """The whole path or URL of this image. Raises ValueError for a name that no file has."""
+        """The whole path or URL of this image; a name that no file can have leads to none."""
         url = self._urls.get(name)
         if url is not None or is_url(name):
             return url or name
-        return os.path.join(self.base, file_name_of(name).replace("/", os.sep))
+        with suppress(ValueError):
+            name = file_name_of(name)
+        return os.path.join(self.base, name.replace("/", os.sep))
 
     def listed(self, name: str, meta: str | None) -> ListedImage:
         """The image of this name as it is now."""

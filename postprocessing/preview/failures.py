@@ -1,11 +1,11 @@
 """The images that failed: some of each code for the page, and all of them in a table."""
 
 import csv
-import os
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
 
+from core.replacing import replace
 from postprocessing.cells import safe_cell
 
 TABLE = "failed.csv"
@@ -34,7 +34,7 @@ class FailureList:
     ) -> None:
         self._file.close()
         if kind is None and self.counts:
-            os.replace(self._part, self._target)
+            replace(self._part, self._target)
         self._part.unlink(missing_ok=True)
 
     def add(self, file: str, failure: str) -> None:

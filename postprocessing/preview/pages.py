@@ -4,7 +4,6 @@ A page loads its own pictures and no more. Its policy lets no script run, wherev
 and no request leave; it holds its style sheet itself, known by a hash.
 """
 
-import os
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from core.replacing import replace
 from core.secrets import redact
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -51,7 +51,7 @@ class Pages:
         target, part = self._folder / name, self._folder / f".{name}.part"
         try:
             part.write_bytes(data)
-            os.replace(part, target)
+            replace(part, target)
         finally:
             part.unlink(missing_ok=True)
 

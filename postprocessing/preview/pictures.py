@@ -1,6 +1,5 @@
 """Draws the pictures of a preview: a small one and a large one of each image, several at a time."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
+from core.replacing import replace
 from core.results.format import Detection, ImageResult
 from detection.render import blur, draw
 from postprocessing.preview.options import Options
@@ -109,6 +109,6 @@ def save(picture: Image.Image, target: Path, quality: int) -> None:
     part = target.with_name(f".{target.name}.part")
     try:
         picture.save(part, "JPEG", quality=quality)
-        os.replace(part, target)
+        replace(part, target)
     finally:
         part.unlink(missing_ok=True)

@@ -1,3 +1,5 @@
+import os
+import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -31,8 +33,6 @@ class Dying(Broken):
     """Work whose process dies before it can begin."""
 
     def begin(self) -> Detect:
-        import os
-
         print("out of memory", flush=True)  # noqa: T201
         os._exit(9)
 
@@ -116,6 +116,33 @@ def test_a_process_that_hangs_is_started_again(
     monkeypatch.setattr(crew, "STALL_AFTER", 0.5)
     told = run(tmp_path, photos, HashWork(notes=tmp_path / "notes", hangs_on="02"))
     assert list(told.failures) == ["02.jpg"]
+
+
+def test_a_process_that_runs_out_of_memory_fails_the_image_alone(
+    tmp_path: Path, photos: list[Placed]
+) -> None:
+    told = run(tmp_path, photos, HashWork(notes=tmp_path / "notes", fills_memory_on="03"))
+    assert told.failures == {"03.jpg": str(ImageFailure(FailureCode.WORKER_CRASHED))}
+
+
+def test_a_process_that_dies_in_the_middle_of_a_line_is_started_again(
+    tmp_path: Path, photos: list[Placed]
+) -> None:
+    told, killed = Told(), list[int]()
+
+    def write(index: int, line: bytes) -> None:
+        told.write(index, line)
+        if not killed:
+            (member,) = crew._members
+            assert member.connection.poll(20)  # the next line has begun, and no pipe holds it whole
+            killed.append(member.process.pid or 0)
+            os.kill(killed[0], signal.SIGKILL)
+
+    work = HashWork(notes=tmp_path / "notes", more_bytes=8 << 20)
+    crew = Crew(work, [{}], tmp_path, write)
+    crew.run(iter([Share(0, photos[:4])]), told.done.append)
+    assert [one.file for one in told.lines[0]] == NAMES[:4]
+    assert told.failures == {}
 
 
 def test_what_stands_in_the_way_of_all_is_raised(tmp_path: Path, photos: list[Placed]) -> None:

@@ -28,3 +28,10 @@ def test_what_all_will_take_follows_from_the_first() -> None:
     assert (told.seconds, told.results_bytes) == (500, 200_000)
     assert told.needed_bytes == 2 * 200_000 + 2_500_000
     assert told.free_bytes == 10**6
+
+
+def test_images_that_take_minutes_have_a_rate_too() -> None:
+    pace = Pace()
+    for minute in range(0, 50, 5):
+        pace.count(60 * minute)
+        assert minute == 0 or pace.rate() == pytest.approx(1 / 300)

@@ -1,4 +1,8 @@
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -123,3 +127,49 @@ def test_a_file_that_cannot_be_read_is_told(journal: Journal, name: str) -> None
     with pytest.raises(InvalidRequest, match="begin anew with --overwrite"):
         Journal(journal.folder).begin(SETTINGS)
         journal.plan()
+
+
+@pytest.mark.parametrize("victim", ["images", "shards", "run.json", "over"])
+def test_a_deletion_that_was_killed_leaves_nothing_to_go_on_with(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, victim: str
+) -> None:
+    journal.add(0, line("a.jpg"))
+    rmtree, unlink = shutil.rmtree, Path.unlink
+
+    def killed_at(delete: Callable[..., None]) -> Callable[..., None]:
+        def deleting(path: Path, **more: Any) -> None:
+            if path.name == victim:
+                raise KeyboardInterrupt
+            delete(path, **more)
+
+        return deleting
+
+    monkeypatch.setattr(shutil, "rmtree", killed_at(rmtree))
+    monkeypatch.setattr(Path, "unlink", killed_at(unlink))
+    with pytest.raises(KeyboardInterrupt):
+        journal.discard()
+    monkeypatch.undo()
+    other = msgspec.structs.replace(SETTINGS, threshold=0.2)
+    again = Journal(journal.folder)
+    again.begin(other)
+    assert again.settings == other
+    assert again.plan() is None
+    assert sorted(os.listdir(journal.folder)) == ["lock", "run.json"]
+    again.close()
+
+
+def test_what_a_killed_deletion_left_goes(journal: Journal) -> None:
+    journal.close()
+    Journal(journal.folder).end_discarding()
+    assert journal.plan() is not None
+    (journal.folder / "plan.json").rename(journal.folder / "over")
+    Journal(journal.folder).end_discarding()
+    assert not journal.folder.exists()
+
+
+def test_lines_of_a_run_before_are_not_taken_for_those_of_a_new_listing(journal: Journal) -> None:
+    journal.add(0, line("a.jpg"))
+    (journal.folder / "plan.json").unlink()
+    journal.forget_lists()
+    journal.write_list(0, IMAGES, [line("kept.jpg")])
+    assert journal.done(0) == 0

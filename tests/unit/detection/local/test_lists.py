@@ -23,6 +23,7 @@ def test_a_text_holds_a_name_a_line(tmp_path: Path, data: bytes) -> None:
 @pytest.mark.parametrize(
     ("file", "data", "words"),
     [
+        ("l.txt", "a.jpg\n".encode("utf-16-le"), "not text in UTF-8"),
         ("l.txt", b"\xff\xffgr\xf6\xdfe.jpg", "not text in UTF-8"),
         ("l.json", b'{"images": []}', "give what stands under"),
         ("l.json", b'[{"image_file": "a.jpg"}]', r"entry 0: .*under 'image_file'"),

@@ -8,7 +8,10 @@ import pytest
 from core.errors import StorageTrouble
 from core.failures import FailureCode, ImageFailure
 from detection.local import places
+from detection.local.crew import STALL_AFTER
 from detection.local.places import PlaceReader
+
+ANSWERS = {"/gone": 404, "/no": 403, "/broken": 400, "/ill": 503}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -16,7 +19,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         type(self).asked += 1
-        status = {"/gone": 404, "/no": 403, "/broken": 400}.get(self.path.partition("?")[0], 200)
+        status = ANSWERS.get(self.path.partition("?")[0], 200)
         if self.path == "/slow" and type(self).asked < 3:
             status = 503
         if self.path == "/moved":
@@ -25,6 +28,7 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(status)
+        self.send_header("Retry-After", "3600")
         self.send_header("Content-Length", "4")
         self.end_headers()
         self.wfile.write(b"data")
@@ -63,6 +67,29 @@ def test_a_large_answer_is_not_taken_whole(server: str, monkeypatch: pytest.Monk
     assert PlaceReader(()).read(f"{server}/a.jpg") == failure
 
 
+@pytest.mark.parametrize("url", ["http://[bad/x.jpg", "http:///x.jpg", "http://h:99999/x.jpg"])
+def test_what_is_no_url_is_not_found_however_many_there_are(url: str) -> None:
+    reader = PlaceReader(())
+    for _ in range(10):
+        assert reader.read(url) == ImageFailure(FailureCode.NOT_FOUND)
+
+
+def test_a_server_that_is_out_of_order_is_no_failure_of_images(server: str) -> None:
+    reader = PlaceReader(())
+    reader._pool.connection_pool_kw["retries"] = False
+    with pytest.raises(StorageTrouble, match=r"\(503, last from 127.0.0.1\)"):
+        for _ in range(10):
+            assert reader.read(f"{server}/ill") == ImageFailure(FailureCode.UNREADABLE)
+
+
+def test_all_tries_of_an_image_take_less_than_what_counts_as_stuck() -> None:
+    tries, each = places._RETRIES.total, places._TIMEOUT.read_timeout
+    assert isinstance(tries, int)
+    assert isinstance(each, int)
+    waits = sum(places._RETRIES.backoff_factor * 2**number for number in range(tries))
+    assert (tries + 1) * each + waits < STALL_AFTER
+
+
 def test_a_network_that_is_away_is_no_failure_of_images(server: str) -> None:
     reader = PlaceReader(())
     reader._pool.connection_pool_kw["retries"] = False
@@ -90,6 +117,15 @@ def test_a_disk_that_was_unplugged_is_no_failure_of_images(tmp_path: Path) -> No
     (tmp_path / "disk").rmdir()
     with pytest.raises(StorageTrouble, match="still connected"):
         reader.read(str(tmp_path / "disk/a.jpg"))
+
+
+def test_a_place_where_a_disk_was_mounted_is_no_failure_of_images(tmp_path: Path) -> None:
+    reader = PlaceReader([str(tmp_path)])
+    (tmp_path / "b.jpg").write_bytes(b"data")
+    assert reader.read(str(tmp_path / "a.jpg")) == ImageFailure(FailureCode.NOT_FOUND)
+    (tmp_path / "b.jpg").unlink()
+    with pytest.raises(StorageTrouble, match="still connected"):
+        reader.read(str(tmp_path / "a.jpg"))
 
 
 def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import InvalidRequest
+from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
+from detection.local.places import PlaceReader
 from detection.local.sources import Skipped, Sources
 
 SIGNED = "https://x.blob.core.windows.net/c/a.jpg?sv=1&sig=secret"
@@ -116,6 +118,14 @@ def test_a_secret_stands_in_no_name_and_is_known_again(photos: Path) -> None:
     fresh = Sources([SIGNED])
     fresh.learn_urls()
     assert fresh.place_of(image.name) == sources.place_of(image.name) == SIGNED
+
+
+def test_a_name_that_no_file_can_have_leads_to_none(photos: Path) -> None:
+    Path("list.json").write_text('["a\\u0000b.jpg"]')
+    sources = Sources(["list.json"])
+    (image,) = sources.images(Skipped())
+    assert PlaceReader(()).read(sources.place_of(image.name)) == ImageFailure(FailureCode.NOT_FOUND)
+    assert sources.listed(image.name, None) == image
 
 
 @pytest.mark.parametrize(
