@@ -12,9 +12,9 @@ from cli.local_run import errors_as_events, run_local
 
 _EPILOG = f"""\b
 Examples:
-  megabatch detect photo.jpg
-  megabatch detect photos --output results.json
-  megabatch detect photos --render boxes --blur person
+  megabatch detect photo.jpg --model demo
+  megabatch detect photos --model demo --output results.json
+  megabatch detect photos --model demo --render boxes --blur person
 
 {exit_codes.EPILOG}"""
 

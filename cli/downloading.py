@@ -12,6 +12,7 @@ from typing import IO
 import urllib3
 
 from core.errors import MegaBatchError, Unavailable
+from core.replacing import replace
 
 #: Seconds before each further try. They begin anew whenever something has come.
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -95,7 +96,7 @@ def moved_into_place(target: Path) -> Iterator[IO[bytes]]:
     try:
         with part.open("wb") as file:
             yield file
-        part.replace(target)
+        replace(part, target)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(target)) from error
     finally:

@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 
 import click
 
 from cli import exit_codes
 from cli.lazy import LazyCommand
-from cli.terminal import program, say, say_error, told_of
+from cli.terminal import program, say, say_error, told_of, write_anything
 from core.errors import MegaBatchError
 
 #: Name, where it is, its short help, and the extra that all of it needs.
@@ -129,9 +128,7 @@ def _usage(error: click.ClickException) -> int:
 
 def main() -> None:
     """The console script."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        # A file's name may hold what the console, or a file on Windows, has no sign for.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    write_anything()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,5 +1,6 @@
 """What is written to the terminal, and how text that others wrote is made safe for it."""
 
+import io
 import shlex
 import shutil
 import sys
@@ -13,6 +14,16 @@ from core.secrets import redact
 # Wider than any table of ours, so that rich fits no column into what a pipe pretends to be.
 _WIDEST = 10_000
 _NAME = "megabatch"
+
+
+def write_anything() -> None:
+    """Have what the terminal's encoding lacks written as `\\u010d`, where Python would raise.
+
+    Names of files hold any character, and a console or a pipe of Windows may know but 256 of them.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where there is no console at all
+            stream.reconfigure(errors="backslashreplace")
 
 
 def program() -> str:

@@ -16,9 +16,9 @@ from detection.video import frame_results
 
 _EPILOG = f"""\b
 Examples:
-  megabatch video clip.mp4
-  megabatch video clips --output results.json --render boxes
-  megabatch video clips --every-seconds 0.5 --output results.json --frame-results frames.json
+  megabatch video clip.mp4 --model demo
+  megabatch video clips --model demo --output results.json --render boxes
+  megabatch video clips --model demo --output frames.json --frame-results by-frame.json
 
 {exit_codes.EPILOG}"""
 

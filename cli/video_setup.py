@@ -8,7 +8,7 @@ from detection.local.settings import RunSettings, absolute
 from detection.local.video_work import VideoPictures, VideoWork
 from detection.picture_folders import check_apart
 from detection.video import VideoOptions
-from detection.video_frames import Sampling
+from detection.video_sampling import Sampling
 
 
 def set_up_videos(options: VideoRunOptions) -> Setup:

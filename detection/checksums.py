@@ -5,6 +5,8 @@ import logging
 import os
 from pathlib import Path
 
+from core.replacing import replace
+
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +36,6 @@ def write_down(path: Path, digest: str) -> None:
     try:
         # On Windows, too: `sha256sum` would take a carriage return for a letter of the name.
         partial.write_text(f"{digest}  {path.name}\n", encoding="ascii", newline="\n")
-        partial.replace(target)
+        replace(partial, target)
     except OSError as error:
         _log.warning("cannot write %s, so %s is not verified: %s", target, path, error.strerror)

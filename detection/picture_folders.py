@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.errors import InvalidRequest
 from core.file_systems import folds_names, long_path
+from core.replacing import replace
 from core.safe_names import folded
 
 
@@ -35,7 +36,7 @@ class PictureFolder:
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             yield part
-            os.replace(part, target)
+            replace(part, target)
         finally:
             part.unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -12,10 +13,14 @@ from core.jobs import TruncatedImages
 from core.results.format import Detection, ImageResult, failed
 from detection.answers import Answer, detect_each, written_detections
 from detection.detector import Detector, RgbImage
-from detection.video_frames import Frame, Sampling, VideoFile, VideoUnreadable
+from detection.images import DecodeOptions
+from detection.video_frames import Frame, VideoEnd
+from detection.video_sampling import Sampling
 
-#: Decimals of a frame rate that is written.
-_RATE_DECIMALS = 3
+# The format wants a frame rate of every video.
+_UNKNOWN_RATE, _RATE_OF_FAILURE = 0.0, -1.0
+# Decoded pixels of one batch, bytes; more where one frame alone is larger.
+_MOST_BATCH_BYTES = 128 << 20
 
 
 class VideoOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,8 +29,10 @@ class VideoOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: Detections stand in the results where their written confidence is strictly above it, 0..1.
     threshold: float
     sampling: Sampling = Sampling()
-    #: What becomes of a video that was cut off: a failure, or what there is of it.
+    #: What becomes of a video of which a part is missing or damaged: a failure, or what there is.
     truncated: TruncatedImages = "fail"
+    #: Videos with larger frames are not decoded.
+    max_pixels: int = DecodeOptions().max_pixels
     #: Threads that call the detector.
     lanes: int = 2
 
@@ -42,22 +49,21 @@ def detect_video(
     `moved` is called again and again while it goes on. Raises DetectorError when the detector
     breaks its contract or no longer works.
     """
-    try:
-        with VideoFile(path) as video:
-            found = _Found(detector.categories, options.threshold)
-            for frames, answers in _answers(video.frames(options.sampling), detector, options):
-                found.add(frames, answers)
-                moved()
-            if video.was_cut_off and options.truncated == "fail":
-                return failed_video(name, ImageFailure(FailureCode.TRUNCATED))
-            return found.result(name, video)
-    except VideoUnreadable as error:
-        return failed_video(name, ImageFailure(error.code))
+    from detection.video_reader import VideoReading
+
+    reading = VideoReading(path, options.sampling, options.truncated, options.max_pixels, moved)
+    found = _Found(detector.categories, options.threshold)
+    with closing(reading.frames()) as frames:
+        for batch, answers in _answers(frames, detector, options.lanes):
+            found.add(batch, answers)
+            moved()
+    return found.result(name, reading.end)
 
 
-def failed_video(name: str, failure: ImageFailure) -> ImageResult:
-    """What the format asks for of a video that failed: no frame, and a rate that is none."""
-    return msgspec.structs.replace(failed(name, failure), frame_rate=-1.0, frames_processed=[])
+def failed_video(name: str, failure: ImageFailure, frame_rate: float | None = None) -> ImageResult:
+    """What the format asks for of a video that failed: no frame, and a rate that may be none."""
+    rate = _RATE_OF_FAILURE if frame_rate is None else frame_rate
+    return msgspec.structs.replace(failed(name, failure), frame_rate=rate, frames_processed=[])
 
 
 class _Found:
@@ -68,7 +74,7 @@ class _Found:
         self._detections: list[Detection] = []
         self._processed: list[int] = []
         self._failure: ImageFailure | None = None
-        self._size = (0, 0)
+        self._size: tuple[int, int] | None = None
 
     def add(self, frames: Sequence[Frame], answers: Sequence[Answer]) -> None:
         for frame, answer in zip(frames, answers, strict=True):
@@ -78,15 +84,19 @@ class _Found:
             if isinstance(written, ImageFailure):
                 self._failure = written
                 continue
-            self._size = frame.pixels.shape[1], frame.pixels.shape[0]
+            height, width = frame.pixels.shape[:2]
+            self._size = self._size or (width, height)
             self._processed.append(frame.number)
             self._detections += [
                 msgspec.structs.replace(one, frame_number=frame.number) for one in written
             ]
 
-    def result(self, name: str, video: VideoFile) -> ImageResult:
-        if not self._processed:
-            return failed_video(name, self._failure or ImageFailure(FailureCode.CORRUPT))
+    def result(self, name: str, end: VideoEnd) -> ImageResult:
+        """The entry of the video: a failure, too, where one of its frames could not be detected."""
+        failure = end.failure or self._failure
+        if failure is not None or self._size is None:
+            failure = failure or ImageFailure(FailureCode.CORRUPT)
+            return failed_video(name, failure, end.frame_rate)
         # The surest first, as of an image; of equals the earliest.
         self._detections.sort(key=lambda one: -one.conf)
         return ImageResult(
@@ -94,22 +104,22 @@ class _Found:
             detections=self._detections,
             width=self._size[0],
             height=self._size[1],
-            frame_rate=round(video.frame_rate, _RATE_DECIMALS),
+            frame_rate=_UNKNOWN_RATE if end.frame_rate is None else end.frame_rate,
             frames_processed=self._processed,
-            truncated=video.was_cut_off,
+            truncated=end.truncated,
         )
 
 
 def _answers(
-    frames: Iterable[Frame], detector: Detector, options: VideoOptions
+    frames: Iterable[Frame], detector: Detector, lanes: int
 ) -> Iterator[tuple[list[Frame], list[Answer]]]:
     """Frames and their answers, in order; frames are decoded while others are detected."""
     waiting: deque[tuple[list[Frame], Future[list[Answer]]]] = deque()
-    with ThreadPoolExecutor(options.lanes, "lane") as lanes:
+    with ThreadPoolExecutor(lanes, "lane") as threads:
         for batch in _batches(frames, detector.batch_size):
             pixels: list[RgbImage] = [frame.pixels for frame in batch]
-            waiting.append((batch, lanes.submit(detect_each, detector, pixels)))
-            if len(waiting) > options.lanes:
+            waiting.append((batch, threads.submit(detect_each, detector, pixels)))
+            if len(waiting) > lanes:
                 done, answers = waiting.popleft()
                 yield done, answers.result()
         while waiting:
@@ -121,12 +131,18 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     """Neighbours of one size, so many at most: a video may change its size."""
     batch: list[Frame] = []
     for frame in frames:
-        if batch and (len(batch) >= size or batch[0].pixels.shape != frame.pixels.shape):
+        if batch and not _fits(batch, frame, size):
             yield batch
             batch = []
         batch.append(frame)
     if batch:
         yield batch
+
+
+def _fits(batch: list[Frame], frame: Frame, size: int) -> bool:
+    count = len(batch) + 1
+    alike = frame.pixels.shape == batch[0].pixels.shape
+    return alike and count <= size and count * frame.pixels.nbytes <= _MOST_BATCH_BYTES
 
 
 def frame_results(result: ImageResult) -> Iterator[ImageResult]:
@@ -147,4 +163,5 @@ def frame_results(result: ImageResult) -> Iterator[ImageResult]:
             detections=detections,
             width=result.width,
             height=result.height,
+            meta=result.meta,
         )

@@ -1,7 +1,6 @@
 """Each detection cut out of its image, as a file of its own, and a table of all of them."""
 
 import csv
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from PIL import Image
 from core.containers.file_names import file_name_of
 from core.file_systems import folds_names
 from core.picture_names import crop_name
+from core.replacing import replace
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
 from detection.render import pixel_box
@@ -59,7 +59,7 @@ def crop_all(results: Results, root: Path, disk: Names, out: Path, options: Crop
                 _save(crop, out / name)
                 rows.writerow(row)
                 cutting.cropped.crops += 1
-    os.replace(part, out / TABLE)
+    replace(part, out / TABLE)
     return cutting.cropped
 
 
@@ -117,7 +117,7 @@ def _save(crop: Image.Image, target: Path) -> None:
     part = target.with_name(f".{target.name}.part")
     try:
         crop.save(part, "PNG" if target.suffix.lower() == ".png" else "JPEG", quality=_QUALITY)
-        os.replace(part, target)
+        replace(part, target)
     finally:
         part.unlink(missing_ok=True)
 

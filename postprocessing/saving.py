@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from core.errors import InvalidRequest
+from core.replacing import replace
 from core.results.format import ImageResult
 from core.results.reader import Results
 from core.results.versions import WITH_FAILURES, image_in_version
@@ -43,7 +44,7 @@ def save_like(
             for image in images:
                 writer.write_line(_encoder.encode(image_in_version(image, version)))
             written = writer.end()
-        os.replace(part, target)
+        replace(part, target)
     finally:
         part.unlink(missing_ok=True)
     return written

@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from core.containers.file_names import file_name_of, listed_name
-from core.containers.folder_walk import FoundFile, is_below, walk_files
+from core.containers.folder_walk import FoundFile, walk_files
 from core.containers.listing import IMAGE_SUFFIXES, MAX_IMAGE_BYTES, PAGE_SIZE, Page
+from core.containers.local_paths import is_below, path_inside, real_path
 from core.containers.names import suffix_of
 from core.containers.streak import FailureStreak
 from core.errors import ContainerError, StorageTrouble, UrlNotAllowed
@@ -47,7 +48,7 @@ def folder_of(container_url: str, allowed_roots: Sequence[Path]) -> Path:
 
 
 def _real_paths(paths: Sequence[Path]) -> tuple[str, ...]:
-    return tuple(os.path.realpath(path) for path in paths)
+    return tuple(map(real_path, paths))
 
 
 class LocalFolder:
@@ -67,7 +68,7 @@ class LocalFolder:
         suffixes: Container[str] = IMAGE_SUFFIXES,
     ) -> None:
         """`suffixes`: of the files that are listed. Raises ContainerError without such a folder."""
-        self._root = os.path.realpath(root)
+        self._root = real_path(root)
         self._roots = _real_paths((root, *allowed_roots))
         self._page_size, self._suffixes = page_size, suffixes
         self._streak = FailureStreak()
@@ -140,9 +141,10 @@ class LocalFolder:
             file_name = file_name_of(name)
         except ValueError:
             return None
-        if file_name.startswith("/") or ".." in file_name.split("/"):
+        path = path_inside(self._root, file_name)
+        if path is None:
             return None
-        path = os.path.realpath(os.path.join(self._root, file_name))
+        path = real_path(path)
         return path if is_below(path, self._roots) else None
 
     def _check_root(self) -> None:
@@ -167,9 +169,21 @@ def _etag(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
+def reading_flags(system: object) -> int:
+    """The flags to open an image with, of those that a system has; `system` is a module like `os`.
+
+    Not blocking: opening a pipe would wait for a writer. No link: the path was resolved. Binary:
+    Windows would change line ends, and take a byte 26 for the end.
+    """
+    names = ("O_RDONLY", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
+    return sum(getattr(system, name, 0) for name in names)
+
+
+_FLAGS = reading_flags(os)
+
+
 def _read_file(path: str, image: ListedImage) -> bytes | ImageFailure:
-    # Not blocking: opening a pipe would wait for a writer. No link: the path was resolved.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(path, _FLAGS)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -6,12 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.containers.file_names import listed_name
+from core.containers.local_paths import as_typed, is_below, real_path
 from core.containers.names import is_system_part
 from core.errors import ContainerError, StorageTrouble
 
 # Entries of one directory held at once. A larger directory is scanned several times, so that one
 # with a million files needs no more memory than one with this many.
 _WINDOW = 50_000
+
+# Windows has a second kind of link to a folder, which Python 3.11 does not tell from a folder.
+# Source: Windows SDK, `winnt.h`, IO_REPARSE_TAG_MOUNT_POINT.
+_JUNCTION = 0xA0000003
+_WINDOWS = os.name == "nt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,6 @@ class _Level:
     entries: Iterator[Entry]
     #: Where to go on: parts of the file name after which the walk goes on, from this level down.
     after: tuple[str, ...]
-
-
-def is_below(path: str, roots: Sequence[str]) -> bool:
-    """Whether a real path is one of these real folders, or lies below one."""
-    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)
 
 
 def walk_files(
@@ -88,16 +89,16 @@ def _may_hold(folder: str, prefix: str) -> bool:
 
 def _enter(level: _Level, entry: Entry, roots: Sequence[str], walked: set[str]) -> str | None:
     """The real path of a sub-folder; None where it is a link that must not be followed."""
-    path = f"{level.real}/{entry.name}"
+    path = os.path.join(level.real, entry.name)
     if not entry.is_link:
         return path
-    real = os.path.realpath(path)
+    real = real_path(path)
     return real if is_below(real, roots) and real not in walked else None
 
 
 def _file(level: _Level, entry: Entry, roots: Sequence[str]) -> FoundFile:
-    path = f"{level.real}/{entry.name}"
-    leads_out = entry.is_link and not is_below(os.path.realpath(path), roots)
+    path = os.path.join(level.real, entry.name)
+    leads_out = entry.is_link and not is_below(real_path(path), roots)
     return FoundFile(level.above + entry.name, path, passed_over=leads_out)
 
 
@@ -117,7 +118,20 @@ def _entry(entry: os.DirEntry[str]) -> Entry:
         is_folder = entry.is_dir()
     except OSError:  # a link that leads back to itself, or to what may not be seen
         is_folder = False
-    return Entry(entry.name, is_folder, entry.is_symlink())
+    return Entry(entry.name, is_folder, entry.is_symlink() or _is_junction(entry))
+
+
+def _is_junction(entry: os.DirEntry[str]) -> bool:
+    return _WINDOWS and is_junction(entry.stat(follow_symlinks=False))
+
+
+def is_junction(status: object) -> bool:
+    """Whether this `stat` result, not following links, is that of a junction of Windows."""
+    return getattr(status, "st_reparse_tag", None) == _JUNCTION
+
+
+def _shown(directory: str) -> str:
+    return listed_name(as_typed(directory))
 
 
 def _entries(directory: str, start: str) -> Iterator[Entry]:
@@ -130,12 +144,12 @@ def _entries(directory: str, start: str) -> Iterator[Entry]:
         return  # removed while it was walked
     except PermissionError as error:
         raise ContainerError(
-            f"The folder {listed_name(directory)} cannot be opened by the service. Let its user "
+            f"The folder {_shown(directory)} cannot be opened by the service. Let its user "
             "read it, or choose a prefix that leaves it out.",
             pointer="/container_url",
             code="listing_failed",
         ) from error
     except OSError as error:
         raise StorageTrouble(
-            f"The folder {listed_name(directory)} cannot be listed: {error.strerror}."
+            f"The folder {_shown(directory)} cannot be listed: {error.strerror}."
         ) from error

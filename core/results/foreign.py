@@ -19,13 +19,23 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
 )
 
 _MARKUP = "is a web page or an error in XML, as a link that has expired gives; download it again"
-_CSV_2019 = "is the CSV of the first MegaDetector service (2019), which is not read here"
+_CONVERT = "; `megabatch post convert --from {}` makes results of it"
+_CSV_2019 = f"is the CSV of the first MegaDetector service (2019){_CONVERT.format('csv')}"
 
 #: Top-level fields by which the files of other programs are known.
 _OBJECTS: tuple[tuple[frozenset[str], str], ...] = (
-    (frozenset({"predictions"}), "holds predictions of SpeciesNet; convert them first"),
-    (frozenset({"images", "annotations", "categories"}), "is a COCO data set; convert it first"),
-    (frozenset({"annotations"}), "looks like PytorchWildlife's own JSON; convert it first"),
+    (
+        frozenset({"predictions"}),
+        f"is predictions of SpeciesNet{_CONVERT.format('speciesnet')}",
+    ),
+    (
+        frozenset({"images", "annotations", "categories"}),
+        f"is a COCO data set{_CONVERT.format('coco')}",
+    ),
+    (
+        frozenset({"annotations"}),
+        f"looks like PytorchWildlife's own JSON{_CONVERT.format('pytorch-wildlife')}",
+    ),
     (frozenset({"shapes"}), "is a labelme file of one image"),
     (frozenset({"error"}), "is an error that a service answered, not results"),
     (frozenset({"title", "status"}), "is an error that a service answered, not results"),
@@ -57,7 +67,7 @@ def _explain_text(text: bytes) -> str:
     if first.startswith(b"image_path,"):
         return _CSV_2019
     if first.count(b",") or first.count(b";") or first.count(b"\t"):
-        return "looks like a CSV table; a results file is JSON"
+        return f"looks like a CSV table{_CONVERT.format('csv')}, if it is one of ours"
     return "is not JSON; a results file is, and starts with `{`"
 
 

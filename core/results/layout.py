@@ -30,8 +30,7 @@ _ENDING = re.compile(rb"\n[ \t\r]*\][ \t\r]*\n\s*\}$")
 _TAIL = 4096
 
 
-@dataclass(frozen=True)
-class RawImage:
+class RawImage(msgspec.Struct, frozen=True, gc=False):
     """The JSON of one image, and where it stands."""
 
     #: Position in `images`, from 0.

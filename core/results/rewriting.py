@@ -1,12 +1,12 @@
 """Writes results files anew: changed by a tool, or in an older version of the format."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from core.replacing import replace
 from core.results.format import ImageResult, decode_image, encode_image
 from core.results.reader import Results
 from core.results.versions import Version, failed_entry, image_in_version, info_in_version
@@ -35,7 +35,7 @@ def save_results(
             for image in images:
                 writer.write_line(encode_image(image))
             written = writer.end()
-        os.replace(part, path)
+        replace(part, path)
     finally:
         part.unlink(missing_ok=True)
     return written

@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+from core.replacing import replace
+
 # Seconds between two syncs of what grows: what a loss of power may cost at most.
 _SYNC_EVERY = 5.0
 
@@ -16,7 +18,7 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 

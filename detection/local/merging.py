@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from core.image_list import ListedImage
+from core.replacing import replace
 from core.results.format import ImageResult, decode_image
 from core.results.reader import Results
 from core.results.writer import ResultsWriter
@@ -90,8 +91,8 @@ def merge(
             os.fsync(file.fileno())
         # In this order: beside a list of files that is older than the results, images count as
         # changed; beside one that is younger, some that have changed would not.
-        os.replace(part, output)
-        os.replace(files_part, files_path(output))
+        replace(part, output)
+        replace(files_part, files_path(output))
     finally:
         part.unlink(missing_ok=True)
         files_part.unlink(missing_ok=True)

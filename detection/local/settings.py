@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from core.containers.file_names import listed_name
 from core.jobs import Preprocessing, TruncatedImages
 
 
@@ -54,4 +55,4 @@ def _shown(value: object) -> str:
 
 def absolute(path: Path | None) -> str:
     """The whole path, as it is written down; empty for none."""
-    return "" if path is None else str(path.absolute())
+    return "" if path is None else listed_name(str(path.absolute()))

@@ -79,7 +79,9 @@ class Sources:
     @property
     def described(self) -> tuple[str, ...]:
         """What was named, as it may be written down."""
-        return tuple(without_secrets(one) if is_url(one) else _whole(one) for one in self._named)
+        return tuple(
+            without_secrets(one) if is_url(one) else listed_name(_whole(one)) for one in self._named
+        )
 
     def images(self, skipped: Skipped, leave_out: Sequence[Path] = ()) -> Iterator[ListedImage]:
         """The images, each name once. What is passed over is added to `skipped`.

@@ -1,7 +1,6 @@
 """Detection on videos, as a process of a local run does it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -15,8 +14,6 @@ from detection.detector import Detector, load_detector
 from detection.local.work import Detect, Placed
 from detection.picture_folders import PictureFolder
 from detection.video import VideoOptions, detect_video, failed_video
-from detection.video_frames import VideoUnreadable
-from detection.video_writer import VideoDrawing
 
 
 class VideoPictures(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +36,7 @@ class VideoWork(msgspec.Struct, frozen=True, kw_only=True):
     pictures: VideoPictures | None = None
 
     def failed(self, image: ListedImage, failure: ImageFailure) -> ImageResult:
-        return failed_video(image.name, failure)
+        return msgspec.structs.replace(failed_video(image.name, failure), meta=image.meta)
 
     def begin(self) -> Detect:
         detector = load_detector(self.model, self.model_folder)
@@ -58,19 +55,19 @@ def detect_videos(
             result = detect_video(one.image.name, Path(one.place), detector, options, moved)
             if drawing is not None and result.failure is None:
                 drawing.write(result, Path(one.place), moved)
-            yield result
+            yield msgspec.structs.replace(result, meta=one.image.meta)
 
     return detect
 
 
 class _Drawing:
     def __init__(self, pictures: VideoPictures, detector: Detector) -> None:
+        from detection.video_writer import VideoDrawing
+
         self._folder = PictureFolder(pictures.folder, distinct=pictures.distinct)
         self._drawing = VideoDrawing(detector.categories, pictures.threshold, pictures.blur)
 
     def write(self, result: ImageResult, source: Path, moved: Callable[[], None]) -> None:
-        with (
-            suppress(VideoUnreadable),  # it was read a moment ago; its result stands
-            self._folder.writing(video_name(result.file, folds=self._folder.folds)) as target,
-        ):
+        name = video_name(result.file, folds=self._folder.folds)
+        with self._folder.writing(name) as target:
             self._drawing.write(result, source, target, moved)

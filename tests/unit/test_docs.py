@@ -35,6 +35,7 @@ from core.results.validator import validate
 from core.results.writer import ResultsWriter, build_info
 from core.retention import KEPT_AFTER_END, REMEMBERED, TOLD_BEFORE
 from detection.images import DecodeOptions
+from postprocessing.repeats.finding import Limits
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -265,6 +266,16 @@ def test_leases_and_attempts() -> None:
     assert told("Work")["lease"] == f"{LEASE_MS // 1000} s"
     assert told("Work")["errors before a shard is given up"] == str(MAX_ERRORS)
     assert told("Work")["losses before a shard is given up"] == str(MAX_LOSSES)
+
+
+def test_when_boxes_recur() -> None:
+    limits = Limits(least_conf=0.1)
+    repeats = told("Repeats")
+    assert repeats["IoU of a box with its place's"] == str(limits.iou)
+    assert repeats["images in which a box recurs"] == str(limits.least_images)
+    assert repeats["share of the picture"] == f"at most {limits.most_area}"
+    assert (limits.least_area, limits.most_conf) == (0, 1)
+    assert (limits.excluded, limits.levels) == ((), 0)
 
 
 def test_how_long_things_are_kept() -> None:

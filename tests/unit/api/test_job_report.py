@@ -307,7 +307,8 @@ def test_a_folder_needs_no_sas(report: Report, folder_of: Callable[..., str]) ->
 def test_more_than_a_page_is_not_waited_for(
     report: Report, folder_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LocalFolder.__init__, "__kwdefaults__", {"page_size": 2})
+    defaults = {**(LocalFolder.__init__.__kwdefaults__ or {}), "page_size": 2}
+    monkeypatch.setattr(LocalFolder.__init__, "__kwdefaults__", defaults)
     found = report(container_url=folder_of(a_jpg=jpeg(), b_jpg=jpeg(), c_jpg=jpeg()))
     assert (found["images"], found["images_known"]) == (2, False)
 

@@ -26,6 +26,12 @@ def commands(group: click.Group, path: str = "post") -> Iterator[tuple[str, clic
 COMMANDS = dict(commands(post))
 
 
+#: What a user runs before it.
+BEFORE = {
+    "post repeats remove": "megabatch post repeats find results.json --images photos -o review"
+}
+
+
 def examples_of(command: click.Command) -> list[str]:
     lines = (line.strip() for line in (command.epilog or "").splitlines())
     return [line for line in lines if line.startswith("megabatch ")]
@@ -45,6 +51,15 @@ def season(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         failure("south/2.jpg"),
     )
     write_results(tmp_path / "more.json", image("west/1.jpg"), image("south/2.jpg"))
+    (tmp_path / "deployments.csv").write_text(
+        "deploymentID,latitude,longitude,deploymentStart,deploymentEnd\n"
+        "north,-1.5,36.75,2026-05-01,2026-05-31\n"
+    )
+    (tmp_path / "truth.json").write_text(
+        '{"images": [{"id": 1, "file_name": "north/1.jpg"}],'
+        ' "annotations": [{"image_id": 1, "category_id": 7}],'
+        ' "categories": [{"id": 7, "name": "deer"}]}'
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -54,6 +69,8 @@ def test_examples_work_as_printed(season: Path, name: str) -> None:
     examples = examples_of(COMMANDS[name])
     assert examples
     before = (season / "results.json").read_bytes()
+    if name in BEFORE:
+        assert run(shlex.split(BEFORE[name])[1:]) == 0
     for example in examples:
         assert example.startswith(f"megabatch {name} ")
         assert run(shlex.split(example)[1:]) == 0, example

@@ -1,13 +1,16 @@
 import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Literal
 
 import pytest
 
-from core.containers.folder import LocalFolder, folder_of
-from core.containers.folder_walk import sorted_entries
+from core.containers.folder import LocalFolder, folder_of, reading_flags
+from core.containers.folder_walk import is_junction, sorted_entries
 from core.containers.listing import MAX_IMAGE_BYTES, Page
 from core.errors import ContainerError, StorageTrouble, UrlNotAllowed
 from core.failures import FailureCode, ImageFailure
@@ -317,3 +320,32 @@ def test_a_folder_outside_the_allowed_roots(tmp_path: Path, url: str) -> None:
 def test_no_folder_is_allowed_by_default(tmp_path: Path) -> None:
     with pytest.raises(UrlNotAllowed, match="MEGABATCH_ALLOWED_ROOTS"):
         folder_of(str(tmp_path), [])
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_stay_as_the_disk_spells_them(tmp_path: Path, form: Literal["NFC", "NFD"]) -> None:
+    name = unicodedata.normalize(form, "Zürich/é.jpg")
+    make_files(tmp_path, name)
+    folder = LocalFolder(tmp_path)
+    (page,) = folder.pages()
+    assert [image.name for image in page.images] == [name]
+    assert folder.read(page.images[0]) == name.encode()
+
+
+def test_an_image_is_opened_by_the_flags_that_there_are() -> None:
+    windows = SimpleNamespace(O_RDONLY=0, O_BINARY=0x8000, O_NOINHERIT=0x80)
+    assert reading_flags(windows) == 0x8080
+    assert reading_flags(os) == os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@pytest.mark.parametrize(
+    ("status", "junction"),
+    [
+        (SimpleNamespace(st_reparse_tag=0xA0000003), True),
+        (SimpleNamespace(st_reparse_tag=0x9000001A), False),  # a file that OneDrive fetches
+        (SimpleNamespace(st_reparse_tag=0), False),
+        (os.stat_result(range(10)), False),
+    ],
+)
+def test_junctions_are_links(status: object, junction: bool) -> None:
+    assert is_junction(status) is junction

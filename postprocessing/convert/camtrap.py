@@ -1,0 +1,256 @@
+"""Camtrap DP 1.0.2: deployments, media and observations, and what describes them.
+
+Nothing is invented. Deployments and the time zone of the cameras' clocks are given; an image that
+lies in no deployment, or that tells no time, is left out; what only people know of a package comes
+from a file of theirs, and is missing where they gave none.
+"""
+
+import csv
+import mimetypes
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from core.errors import InvalidRequest, InvalidResults
+from core.results.format import Detection, ImageResult
+from core.results.reader import Results
+from postprocessing.cells import safe_cell
+from postprocessing.convert.base import Notes, Options, category_name
+from postprocessing.convert.camtrap_schema import (
+    PATH_PATTERN,
+    PROFILE,
+    TABLES,
+    VERSION,
+    columns,
+    schema,
+)
+from postprocessing.convert.deployments import Deployments, iso
+from postprocessing.convert.foreign_json import read_object
+from postprocessing.convert.places import part_folder
+
+#: Where the table schemas lie in the package; the profile wants their version in the path.
+SCHEMAS = f"schemas/{VERSION}"
+#: What the profile asks for and only people know.
+_TOLD_BY_PEOPLE = ("contributors", "project")
+_TYPES = {"animal": "animal", "person": "human", "human": "human", "vehicle": "vehicle"}
+_UNKNOWN_FIELDS = (
+    *("width", "height", "latitude", "longitude", "truncated", "meta"),
+    *("frame_rate", "frames_processed"),
+)
+_TIME = "%Y-%m-%d %H:%M:%S"
+_PATH = re.compile(PATH_PATTERN)
+
+
+def write(results: Results, target: Path, options: Options, notes: Notes) -> int:
+    """Write the package, a folder; returns the number of media.
+
+    Raises InvalidRequest where the deployments, or what describes the package, will not do.
+    """
+    if options.deployments is None or options.timezone is None:
+        raise InvalidRequest("Camtrap DP needs --deployments and --timezone.")
+    deployments = Deployments(options.deployments, options.timezone, notes)
+    told = read_metadata(options.metadata)
+    tables = _Tables(results, deployments, options, notes)
+    with part_folder(target) as part:
+        count = tables.write(part)
+        _write_schemas(part)
+        package = {**_package(deployments), **told}
+        (part / "datapackage.json").write_bytes(_pretty(package))
+    for name in _TOLD_BY_PEOPLE:
+        if name not in package:
+            notes.add(f"`{name}` of datapackage.json is missing: give it with --metadata")
+    return count
+
+
+def read_metadata(path: Path | None) -> dict[str, Any]:
+    """What people tell of the package. Raises InvalidRequest where it is no JSON object."""
+    try:
+        return {} if path is None else read_object(path)
+    except InvalidResults as error:
+        raise InvalidRequest(str(error)) from error
+
+
+def _pretty(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
+
+
+def _write_schemas(folder: Path) -> None:
+    (folder / SCHEMAS).mkdir(parents=True)
+    for table in TABLES:
+        (folder / SCHEMAS / f"{table}-table-schema.json").write_bytes(_pretty(schema(table)))
+
+
+def _package(deployments: Deployments) -> dict[str, Any]:
+    first, last = deployments.span()
+    resources = [
+        {
+            "name": table,
+            "path": f"{table}.csv",
+            "profile": "tabular-data-resource",
+            "format": "csv",
+            "mediatype": "text/csv",
+            "encoding": "utf-8",
+            "schema": f"{SCHEMAS}/{table}-table-schema.json",
+        }
+        for table in TABLES
+    ]
+    return {
+        "resources": resources,
+        "profile": PROFILE,
+        "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "spatial": deployments.area(),
+        "temporal": {"start": first, "end": last},
+        "taxonomic": [],
+    }
+
+
+class _Tables:
+    def __init__(
+        self, results: Results, deployments: Deployments, options: Options, notes: Notes
+    ) -> None:
+        self._results, self._deployments = results, deployments
+        self._options, self._notes = options, notes
+        self._by = _classified_by(results.info)
+        self._observations = 0
+
+    def write(self, folder: Path) -> int:
+        """Write the three tables; returns the number of media."""
+        count = 0
+        with ExitStack() as stack:
+            writers = {
+                name: csv.writer(
+                    stack.enter_context(
+                        (folder / f"{name}.csv").open("w", encoding="utf-8", newline="")
+                    )
+                )
+                for name in TABLES
+            }
+            for name, writer in writers.items():
+                writer.writerow(columns(name))
+            writers["deployments"].writerows(self._deployments.cells())
+            for media, observations in self._rows():
+                count += 1
+                writers["media"].writerow(_in_order("media", media))
+                rows = (_in_order("observations", one) for one in observations)
+                writers["observations"].writerows(rows)
+        return count
+
+    def _rows(self) -> Iterator[tuple[dict[str, Any], Iterator[dict[str, Any]]]]:
+        for index, image in enumerate(self._results.images(), 1):
+            media = self._media(index, image)
+            if media is not None:
+                self._notes.add_told(image, _UNKNOWN_FIELDS)
+                yield media, self._of(image, media)
+
+    def _media(self, index: int, image: ImageResult) -> dict[str, Any] | None:
+        deployment, taken = self._deployments.of(image.file), self._taken(image)
+        kind = mimetypes.guess_type(PurePosixPath(image.file).name)[0] or ""
+        if deployment is None:
+            self._notes.add("images in the folder of no deployment")
+        elif taken is None:
+            self._notes.add("images that tell no time")
+        elif not kind.startswith(("image/", "video/")):
+            self._notes.add("images whose suffix is that of no image")
+        else:
+            return {
+                "mediaID": f"m{index:07}",
+                "deploymentID": deployment,
+                "timestamp": taken,
+                **_file(image.file),
+                "filePublic": "false",
+                "fileMediatype": kind,
+            }
+        return None
+
+    def _taken(self, image: ImageResult) -> str | None:
+        try:
+            time = datetime.strptime(image.datetime or "", _TIME)
+        except ValueError:
+            return None
+        return iso(time.replace(tzinfo=self._options.timezone))
+
+    def _of(self, image: ImageResult, media: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The observations of an image: one a detection, else that there is none."""
+        about = {
+            **{name: media[name] for name in ("deploymentID", "mediaID")},
+            **dict.fromkeys(("eventStart", "eventEnd"), media["timestamp"]),
+            "observationLevel": "media",
+        }
+        if image.detections is None:
+            comment = safe_cell(image.failure or "")
+            yield self._numbered(
+                {**about, "observationType": "unclassified", "observationComments": comment}
+            )
+            return
+        counted = [one for one in image.detections if self._options.counts(one)]
+        for detection in counted:
+            yield self._numbered({**about, **self._by, **self._observed(detection)})
+        if not counted:
+            yield self._numbered({**about, **self._by, "observationType": "blank"})
+
+    def _numbered(self, observation: dict[str, Any]) -> dict[str, Any]:
+        self._observations += 1
+        return {"observationID": f"o{self._observations:07}", **observation}
+
+    def _observed(self, detection: Detection) -> dict[str, Any]:
+        name = category_name(self._results, detection)
+        self._notes.add_fields(detection.extra, "detections")
+        tags = [] if name in _TYPES else [f"category:{_tag(name)}"]
+        classes = self._results.classification_categories
+        for number, conf in detection.classifications or ():
+            tags.append(f"class:{_tag(classes.get(number, number))}:{conf:g}")
+        return {
+            "observationType": _TYPES.get(name, "unknown"),
+            "count": 1,
+            **self._box(detection),
+            "classificationProbability": detection.conf if detection.conf <= 1 else "",
+            "observationTags": " | ".join(tags),
+        }
+
+    def _box(self, detection: Detection) -> dict[str, float]:
+        x, y, width, height = detection.bbox
+        if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < width <= 1 and 0 < height <= 1):
+            self._notes.add("boxes that leave the picture or have no size")
+            return {}
+        return {"bboxX": x, "bboxY": y, "bboxWidth": width, "bboxHeight": height}
+
+
+def _in_order(table: str, cells: Mapping[str, Any]) -> list[Any]:
+    return [cells.get(name, "") for name in columns(table)]
+
+
+def _tag(text: str) -> str:
+    """A text for a list of tags, whose marks are `|` and `:`."""
+    return re.sub(r"[|:\s]+", " ", text).strip()
+
+
+def _file(name: str) -> dict[str, str]:
+    """Path and name of an image, as the package may name them; the true name stands beside."""
+    path = name.replace("\\", "/")
+    if not _PATH.match(path) or safe_cell(path) != path or not path.isprintable():
+        path = quote(path, safe="/ ").replace("..", "%2E%2E")
+        path = f"%{ord(path[0]):02X}{path[1:]}" if path[0] in "./~-" else path
+    comment = {} if path == name else {"mediaComments": f"name in the results: {name!r}"}
+    return {"filePath": path, "fileName": path.rpartition("/")[2], **comment}
+
+
+def _classified_by(info: Mapping[str, Any]) -> dict[str, str]:
+    """By what detections were made, and when; of our own files it is known that it is UTC."""
+    told = {
+        "classificationMethod": "machine",
+        "classifiedBy": safe_cell(str(info.get("detector") or "")),
+    }
+    own = info.get("custom_metadata")
+    if not isinstance(own, dict) or "megabatch" not in own:
+        return told
+    try:
+        time = datetime.strptime(str(info.get("detection_completion_time")), _TIME)
+    except ValueError:
+        return told
+    return {**told, "classificationTimestamp": iso(time.replace(tzinfo=UTC))}

@@ -1,0 +1,215 @@
+import csv
+import json
+from collections.abc import Iterator
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import frictionless
+import pytest
+
+from core.errors import InvalidRequest
+from core.results.reader import Results
+from postprocessing.convert.camtrap_schema import PROFILE, TABLES
+from tests.results_files import detection, failure, image, write_results
+from tests.unit.postprocessing.convert.conversions import above, to
+
+ZONE = timezone(timedelta(hours=2))
+DEPLOYMENTS = """\
+deploymentID,folder,latitude,longitude,deploymentStart,deploymentEnd,cameraID,owner
+N1,north/1,52.5,-1.25,2026-05-01T00:00:00,2026-06-01T00:00:00Z,=cam,Ada
+N,north,52,-1,2026-04-01,2026-05-20,,
+S,south/,-10,5.5,2026-05-01T00:00:00+0500,2026-05-31T00:00:00,,
+"""
+TIME = {"datetime": "2026-05-02 06:11:54"}
+
+
+def rows(package: Path, table: str) -> list[dict[str, str]]:
+    with (package / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def deployments(tmp_path: Path) -> Path:
+    path = tmp_path / "deployments.csv"
+    path.write_text(DEPLOYMENTS)
+    return path
+
+
+@pytest.fixture
+def season(tmp_path: Path) -> Results:
+    return write_results(
+        tmp_path / "results.json",
+        image(
+            "north/1/a.jpg",
+            detection("1", 0.9, classifications=[["0", 0.8]]),
+            detection("2", 0.7),
+            detection("3", 0.2),
+            **TIME,
+        ),
+        image("north\\2\\b.JPG", **TIME),
+        {**failure("south/c.png"), **TIME},
+        image("south/d.jpg", detection()),
+        image("east/e.jpg", **TIME),
+        image("south/f.txt", **TIME),
+        classification_categories={"0": "red | deer:x"},
+    )
+
+
+def package(season: Results, table: Path, **options: Any) -> dict[str, int]:
+    target = table.with_name("package")
+    given = {"deployments": table, "timezone": ZONE, "threshold": above(0.5)}
+    return to("camtrap-dp", season, target, **{**given, **options})
+
+
+def faults(folder: Path) -> Iterator[Any]:
+    """What frictionless has against the tables, by the schemas that lie in the package.
+
+    The profile is an address in the network, which is not asked.
+    """
+    descriptor = json.loads((folder / "datapackage.json").read_text())
+    assert descriptor.pop("profile") == PROFILE
+    found = frictionless.Package.from_descriptor(descriptor, basepath=str(folder))
+    assert {one.name: len(one.schema.fields) for one in found.resources}.keys() == {*TABLES}
+    yield from found.validate().flatten(["type", "rowNumber", "fieldName", "note"])
+
+
+def test_frictionless_has_nothing_against_it(
+    season: Results, deployments: Path, tmp_path: Path
+) -> None:
+    package(season, deployments)
+    assert list(faults(tmp_path / "package")) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new"),
+    [
+        ("media", "N1", "N9"),
+        ("media", "false", "perhaps"),
+        ("observations", "2026-05-02T", "2026-05-02 "),
+        ("observations", "animal", "beast"),
+        ("deployments", "52.5", "152.5"),
+    ],
+)
+def test_frictionless_would_see_a_fault(
+    season: Results, deployments: Path, tmp_path: Path, table: str, old: str, new: str
+) -> None:
+    package(season, deployments)
+    path = tmp_path / f"package/{table}.csv"
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert list(faults(tmp_path / "package")) != []
+
+
+def test_media_have_deployment_and_time(season: Results, deployments: Path, tmp_path: Path) -> None:
+    told = package(season, deployments)
+    media = rows(tmp_path / "package", "media")
+    assert [(one["deploymentID"], one["filePath"], one["fileMediatype"]) for one in media] == [
+        ("N1", "north/1/a.jpg", "image/jpeg"),
+        ("N", "north/2/b.JPG", "image/jpeg"),
+        ("S", "south/c.png", "image/png"),
+    ]
+    assert {one["timestamp"] for one in media} == {"2026-05-02T06:11:54+0200"}
+    assert media[1]["mediaComments"] == r"name in the results: 'north\\2\\b.JPG'"
+    assert told == {
+        "column `owner` of the deployments, which Camtrap DP does not know": 1,
+        "images that tell no time": 1,
+        "images in the folder of no deployment": 1,
+        "images whose suffix is that of no image": 1,
+        "`contributors` of datapackage.json is missing: give it with --metadata": 1,
+        "`project` of datapackage.json is missing: give it with --metadata": 1,
+    }
+
+
+def test_observations_tell_what_was_found_and_what_was_not(
+    season: Results, deployments: Path, tmp_path: Path
+) -> None:
+    package(season, deployments)
+    animal, human, blank, failed = rows(tmp_path / "package", "observations")
+    assert [one["observationType"] for one in (animal, human, blank, failed)] == [
+        *("animal", "human", "blank", "unclassified")
+    ]
+    box = ("bboxX", "bboxY", "bboxWidth", "bboxHeight")
+    assert [animal[side] for side in box] == ["0.1", "0.2", "0.3", "0.4"]
+    assert animal["classificationProbability"] == "0.9"
+    assert animal["observationTags"] == "class:red deer x:0.8"
+    assert animal["eventStart"] == animal["eventEnd"] == "2026-05-02T06:11:54+0200"
+    assert animal["classifiedBy"].startswith("demo")
+    assert animal["classificationTimestamp"].endswith("+0000")
+    assert (blank["bboxX"], failed["observationComments"]) == (
+        "",
+        "image access failure: truncated",
+    )
+    assert failed["classificationMethod"] == ""
+
+
+def test_times_of_deployments_get_the_zone_where_they_have_none(
+    season: Results, deployments: Path, tmp_path: Path
+) -> None:
+    package(season, deployments, timezone=ZoneInfo("Europe/London"))
+    first, second, third = rows(tmp_path / "package", "deployments")
+    assert first["deploymentStart"] == "2026-05-01T00:00:00+0100"
+    assert first["deploymentEnd"] == "2026-06-01T00:00:00+0000"
+    assert second["deploymentStart"] == "2026-04-01T00:00:00+0100"
+    assert third["deploymentStart"] == "2026-05-01T00:00:00+0500"
+
+
+def test_the_package_tells_where_and_when(
+    season: Results, deployments: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "about.json").write_text('{"project": {"title": "Deer"}, "contributors": []}')
+    told = package(season, deployments, metadata=tmp_path / "about.json")
+    described = json.loads((tmp_path / "package/datapackage.json").read_text())
+    assert described["temporal"] == {"start": "2026-04-01", "end": "2026-06-01"}
+    assert described["spatial"]["bbox"] == [-1.25, -10.0, 5.5, 52.5]
+    assert described["project"] == {"title": "Deer"}
+    assert not [what for what in told if "datapackage" in what]
+
+
+@pytest.mark.parametrize("folder", ["../up", "=x", "~", ".hidden", "-x", "a..b", "a\tb", "/abs"])
+def test_names_are_confined_and_their_true_form_is_told(tmp_path: Path, folder: str) -> None:
+    name = f"{folder}/a.jpg"
+    results = write_results(tmp_path / "results.json", image(name, **TIME))
+    (tmp_path / "deployments.csv").write_text(
+        "deploymentID,folder,latitude,longitude,deploymentStart,deploymentEnd\n"
+        f'D,"{folder}",1,1,2026-05-01,2026-05-02\n'
+    )
+    package(results, tmp_path / "deployments.csv")
+    (media,) = rows(tmp_path / "package", "media")
+    assert media["mediaComments"] == f"name in the results: {name!r}"
+    assert not media["filePath"].startswith(("=", "-", "/", ".", "~"))
+    assert list(faults(tmp_path / "package")) == []
+
+
+HEAD = "deploymentID,latitude,longitude,deploymentStart,deploymentEnd\n"
+GOOD = "a,1,1,2026-05-01,2026-05-02\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("deploymentID,latitude\na,1\n", "lacks the columns longitude, deploymentStart, deploy"),
+        (HEAD + "a,91,1,2026-05-01,2026-05-02\n", "line 2: `latitude` must be a number from -90"),
+        (HEAD + "a,1,,2026-05-01,2026-05-02\n", "line 2: `longitude` must be"),
+        (HEAD + "a,x,1,2026-05-01,2026-05-02\n", "line 2: `latitude` is 'x'"),
+        (HEAD + "a,1,1,May,2026-05-02\n", "line 2: `deploymentStart` must be a time"),
+        (HEAD + ",1,1,2026-05-01,2026-05-02\n", "line 2: `deploymentID` is empty"),
+        (HEAD + GOOD + GOOD, "two deployments have one deploymentID"),
+        (HEAD, "holds no deployment"),
+    ],
+)
+def test_a_wrong_table_of_deployments_is_explained(
+    season: Results, tmp_path: Path, text: str, why: str
+) -> None:
+    (tmp_path / "deployments.csv").write_text(text)
+    with pytest.raises(InvalidRequest, match=why):
+        package(season, tmp_path / "deployments.csv")
+    assert not (tmp_path / "package").exists()
+
+
+@pytest.mark.parametrize("missing", ["deployments", "timezone"])
+def test_neither_place_nor_time_zone_is_invented(
+    season: Results, deployments: Path, missing: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="needs --deployments and --timezone"):
+        package(season, deployments, **{missing: None})
