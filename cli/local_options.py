@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 import click
 import msgspec
 
+from cli.numbers import FloatRange
 from cli.weights import model_folder_option
 from core.jobs import Preprocessing, TruncatedImages
 
@@ -120,12 +121,12 @@ _SHOWN_AND_KEPT = (
     ),
     click.option(
         "--show-above",
-        type=click.FloatRange(0, 1),
+        type=FloatRange(0, 1),
         help="Print and draw what scores above this. [default: the model's typical threshold]",
     ),
     click.option(
         "--threshold",
-        type=click.FloatRange(0, 1),
+        type=FloatRange(0, 1),
         help="Results hold what scores above this. [default: 0.1 for all models here]",
     ),
 )
@@ -205,7 +206,7 @@ _FRAMES = (
     ),
     click.option(
         "--every-seconds",
-        type=click.FloatRange(0, min_open=True),
+        type=FloatRange(0, min_open=True),
         metavar="S",
         help=f"Look at one frame every S seconds. [default: {EVERY_SECONDS:g}]",
     ),

@@ -66,12 +66,14 @@ class LocalWatcher:
         room: Callable[[], tuple[int, int]],
         each: Callable[[bytes], None] | None = None,
     ) -> None:
-        """`room`: bytes of pictures written so far, and bytes that are free. `each`: every line."""
+        """`room`: bytes of all pictures there are, and bytes that are free. `each`: every line."""
         self._display, self._room, self._each = display, room, each
         self._pace, self._lines = Pace(), list[int]()
+        self._drawn_before = 0
         self.standing = Standing()
 
     def planned(self, plan: Plan, done: int) -> None:
+        self._drawn_before, _ = self._room()
         self.standing = Standing(images=plan.images, done=done)
         self._display.planned(plan, self.standing)
 
@@ -92,7 +94,8 @@ class LocalWatcher:
         rate = self.standing.images_per_second
         if len(self._lines) == SAMPLE and rate and self.standing.done < self.standing.images:
             left = self.standing.images - self.standing.done
-            told = estimate(self._lines, rate, left, *self._room())
+            drawn, free = self._room()
+            told = estimate(self._lines, rate, left, drawn - self._drawn_before, free)
             self._display.estimated(told, left)
 
 

@@ -91,7 +91,7 @@ def new_run(source: Path, output: Path, work: Work, processes: int = 1) -> Local
 
 def main() -> None:
     source, output, notes, *more = sys.argv[1:]
-    delay, processes = (*map(float, more), *(0, 1)[len(more) :])
+    delay, processes = [*map(float, more), *[0.0, 1.0][len(more) :]]
     work = HashWork(notes=Path(notes), delay=delay, roots=(source,))
     run = new_run(Path(source), Path(output), work, int(processes))
     if "KILLED_BEFORE" in os.environ:

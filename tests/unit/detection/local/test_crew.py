@@ -64,7 +64,7 @@ class Told:
 def run(tmp_path: Path, placed: list[Placed], work: object, processes: int = 1) -> Told:
     told = Told()
     shares = (Share(number, placed[number * 4 : number * 4 + 4]) for number in range(3))
-    environments = [{} for _ in range(processes)]
+    environments: list[dict[str, str]] = [{} for _ in range(processes)]
     Crew(work, environments, tmp_path, told.write).run(shares, told.done.append)  # type: ignore[arg-type]
     return told
 
