@@ -85,7 +85,7 @@ def _run(setup: Setup, output: Path) -> Merged:
 
 def _told_again(setup: Setup, output: Path) -> Merged:
     """What results hold that were complete before; a program is told it as at their end."""
-    merged = merged_before(open_results(output))
+    merged = merged_before(open_results(output), setup.model.typical_threshold)
     if setup.options.progress == "json":
         tell_finished(merged, output, setup.model.categories)
     return merged

@@ -158,8 +158,10 @@ def _may_differ(settings: RunSettings) -> frozenset[str]:
 
 def made_otherwise(results: Results, settings: RunSettings, model: Model) -> str:
     """What differs between how results were made and what is asked for now; empty for nothing."""
-    own = results.info.get("custom_metadata", {}).get("megabatch", {})
-    made = {"model": results.info.get("detector"), **own}
+    # Other programs may write there what they like.
+    custom = results.info.get("custom_metadata")
+    own = custom.get("megabatch") if isinstance(custom, dict) else None
+    made = {"model": results.info.get("detector"), **(own if isinstance(own, dict) else {})}
     asked = {
         "model": model.detector,
         "detection_threshold": settings.threshold,

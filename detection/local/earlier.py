@@ -9,6 +9,7 @@ when its file is younger than the results.
 """
 
 import gzip
+import math
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -53,7 +54,7 @@ def unchanged(results: Results, images: Iterable[ListedImage]) -> Iterator[Entry
     for listed in images:
         if has_versions:
             yield listed, _now(listed, lines.line_of(listed, same_version=True))
-        elif listed.etag is not None and _modified_at(listed) < made_at:
+        elif listed.etag is not None and _modified_at(listed.etag) < made_at:
             yield listed, _now(listed, lines.line_of(listed, same_version=False))
         else:  # of a URL nobody tells whether it has changed
             yield listed, None
@@ -109,15 +110,15 @@ def _lines(results: Path) -> Iterator[bytes]:
         ) from error
 
 
-def _made_at(results: Results) -> datetime:
-    """When the results were complete; long ago where they do not tell."""
+def _made_at(results: Results) -> float:
+    """When the results were complete, seconds since 1970; long ago where they do not tell."""
     told = results.info.get("detection_completion_time")
     try:
-        return datetime.fromisoformat(str(told)).replace(tzinfo=UTC)
+        return datetime.fromisoformat(str(told)).replace(tzinfo=UTC).timestamp()
     except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+        return -math.inf
 
 
-def _modified_at(image: ListedImage) -> datetime:
-    nanoseconds = int((image.etag or "0").partition("-")[0], 16)
-    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+def _modified_at(etag: str) -> float:
+    """Seconds since 1970: before it, or after the year 9999, where a camera's clock was wrong."""
+    return int(etag.rpartition("-")[0], 16) / 1e9

@@ -1,11 +1,14 @@
 """One process of a local run: is given images, tells their results, one after another.
 
-It ends by itself once nobody listens to it any more, so that none outlives a run that was killed.
+It ends by itself with who started it, whatever it is at, so that none outlives a run that was
+killed.
 """
 
 import logging
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -60,12 +63,20 @@ def run_member(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it
     os.environ.update(environment)
     _write_to(log)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _serve(connection, work)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # nobody listens any more
     except (MegaBatchError, OSError) as error:  # OSError: a disk that takes no more pictures
         _tell(connection, Gone(error))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _serve(connection: Connection, work: Work) -> None:

@@ -99,9 +99,12 @@ def merge(
     return count.merged
 
 
-def merged_before(results: Results) -> Merged:
-    """What results hold that a run before has written. Raises InvalidResults."""
-    count = _Count(results.info["detector_metadata"]["typical_detection_threshold"])
+def merged_before(results: Results, threshold: float) -> Merged:
+    """What results hold that a run before has written. Raises InvalidResults.
+
+    `threshold`: what people start with.
+    """
+    count = _Count(threshold)
     for image in results.images():
         count.add(image)
     return count.merged

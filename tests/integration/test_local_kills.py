@@ -107,7 +107,7 @@ def test_fifty_kills_lose_and_repeat_nothing(photos: Path, tmp_path: Path) -> No
     whole, killed, notes = tmp_path / "whole.json", tmp_path / "killed.json", tmp_path / "notes"
     finish(photos, whole, tmp_path / "other-notes")
     for _ in range(KILLS):
-        process = start(photos, killed, notes, 0.002)
+        process = start(photos, killed, notes, 0.002, chance.choice([1, 2]))
         # Sooner or later: while it starts, lists or loads, or with some images more than before.
         if chance.random() < 0.3:
             time.sleep(chance.random())
@@ -176,6 +176,30 @@ def test_a_kill_before_any_change_of_a_file_while_it_merges(few: Path, tmp_path:
         shutil.rmtree(tmp_path / "copy")
     assert code == 0
     assert kills >= 10
+
+
+def test_no_process_outlives_a_run_that_was_killed(few: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    process = start(few, tmp_path / "r.json", notes, 600)
+    while not notes.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    (*_, detecting) = children_of(process.pid)
+    assert is_alive(detecting)
+    process.kill()
+    end(process)
+    until = time.monotonic() + 20
+    while is_alive(detecting):
+        assert time.monotonic() < until, "it goes on"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 def test_two_runs_of_one_output_do_not_meet(few: Path, tmp_path: Path) -> None:

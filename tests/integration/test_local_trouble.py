@@ -138,6 +138,15 @@ def test_a_program_is_told_why_a_file_cannot_be_written(home: Path) -> None:
     }
 
 
+def test_results_of_another_program_are_not_taken_over(home: Path) -> None:
+    info = {"format_version": "1.4", "detector": "mine", "custom_metadata": "words"}
+    other = {"info": info, "detection_categories": {"1": "animal"}, "images": []}
+    (home / "other.json").write_text(json.dumps(other))
+    code, _, err = run(home, "photos", "--previous", "other.json", "-o", "r.json")
+    assert code == 2
+    assert "other.json was made otherwise (model mine, now demo" in err
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own that can be made larger."""
