@@ -47,7 +47,7 @@ def _work(options: LocalOptions, chosen: Chosen) -> ImageWork:
         model=chosen.model,
         model_folder=options.model_folder,
         options=PipelineOptions(threshold=chosen.threshold, decode=decode),
-        roots=chosen.sources.roots,
+        roots=chosen.sources.must_be_there,
         pictures=_pictures(options, chosen),
     )
 

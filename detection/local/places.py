@@ -72,8 +72,7 @@ class PlaceReader:
 
     def _check_roots(self) -> None:
         for root in self._roots:
-            # Where a disk was mounted, an empty folder may be left.
-            if not os.path.isdir(root) or not os.listdir(root):
+            if not _holds_anything(root):
                 raise StorageTrouble(
                     f"The folder {root} is gone or empty; is its disk still connected?"
                 )
@@ -113,6 +112,17 @@ class PlaceReader:
         finally:
             response.release_conn()
             response.close()
+
+
+def _holds_anything(folder: str) -> bool:
+    """Whether the folder is there; an empty one may be left where a disk was mounted."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except PermissionError:  # it is there, and some file in it may be read
+        return True
+    except OSError:
+        return False
 
 
 def read_file(path: str) -> bytes | ImageFailure:

@@ -62,6 +62,19 @@ class Sources:
         return tuple(os.path.abspath(one) for one in self._named if os.path.isdir(one))
 
     @property
+    def must_be_there(self) -> tuple[str, ...]:
+        """The folders without which nothing can be read: of what was named one by one, or in
+        lists, the one that holds it all.
+        """
+        folders = (
+            os.path.dirname(os.path.abspath(os.path.join(folder, entry.name)))
+            for entry, folder in self._entries()
+            if not is_url(entry.name)
+        )
+        common = _common_folder(folders)
+        return self.roots if common is None else (*self.roots, common)
+
+    @property
     def has_urls(self) -> bool:
         return any(is_url(entry.name) for entry, _ in self._entries())
 
@@ -199,6 +212,19 @@ def _whole(named: str) -> str:
 def _with_paths(page: Page, folder: str) -> Iterator[tuple[ListedImage, str]]:
     for image in page.images:
         yield image, os.path.join(folder, file_name_of(image.name).replace("/", os.sep))
+
+
+def _common_folder(folders: Iterator[str]) -> str | None:
+    """The deepest folder that holds them all; None of none, and where drives differ."""
+    common = next(folders, None)
+    for folder in folders:
+        if common is None or folder == common or folder.startswith(os.path.join(common, "")):
+            continue
+        try:
+            common = os.path.commonpath([common, folder])
+        except ValueError:
+            return None
+    return common
 
 
 def _starts_with(path: str, folder: str) -> bool:

@@ -138,6 +138,16 @@ def test_a_program_is_told_why_a_file_cannot_be_written(home: Path) -> None:
     }
 
 
+def test_a_list_on_a_disk_that_is_away_is_no_million_failures(home: Path) -> None:
+    (home / "list.txt").write_text("".join(f"{home}/photos/{number}.jpg\n" for number in range(3)))
+    (home / "photos").rename(home / "away")
+    code, _, err = run(home, "list.txt", "-o", "r.json")
+    assert code == 6
+    assert f"The folder {home}/photos is gone or empty" in err
+    (home / "away").rename(home / "photos")
+    assert run(home, "list.txt", "-o", "r.json")[0] == 0
+
+
 def test_results_of_another_program_are_not_taken_over(home: Path) -> None:
     info = {"format_version": "1.4", "detector": "mine", "custom_metadata": "words"}
     other = {"info": info, "detection_categories": {"1": "animal"}, "images": []}

@@ -1,3 +1,4 @@
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -117,6 +118,17 @@ def test_a_disk_that_was_unplugged_is_no_failure_of_images(tmp_path: Path) -> No
     (tmp_path / "disk").rmdir()
     with pytest.raises(StorageTrouble, match="still connected"):
         reader.read(str(tmp_path / "disk/a.jpg"))
+
+
+def test_a_folder_that_may_not_be_listed_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: str) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "scandir", refused)  # root may list any folder
+    missing = ImageFailure(FailureCode.NOT_FOUND)
+    assert PlaceReader([str(tmp_path)]).read(str(tmp_path / "a.jpg")) == missing
 
 
 def test_a_place_where_a_disk_was_mounted_is_no_failure_of_images(tmp_path: Path) -> None:

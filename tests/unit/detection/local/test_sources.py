@@ -55,6 +55,25 @@ def test_names_lead_back_to_their_files(photos: Path) -> None:
         assert sources.listed(image.name, None) == image
 
 
+@pytest.mark.parametrize(
+    ("text", "folders"),
+    [
+        ("photos/a/1.jpg\nphotos/a/x/2.jpg\nphotos/a/3.jpg", ["photos/a"]),
+        ("photos/a/1.jpg\nphotos/ab/2.jpg\nhttps://x/a.jpg", ["photos"]),
+        ("photos/a/1.jpg\n/2.jpg", ["/"]),
+        ("https://x/a.jpg", []),
+    ],
+)
+def test_the_folder_that_holds_a_list_s_images_must_be_there(
+    photos: Path, text: str, folders: list[str]
+) -> None:
+    Path("list.txt").write_text(text)
+    expected = [os.path.abspath(folder) for folder in folders]
+    assert list(Sources(["list.txt"]).must_be_there) == expected
+    both = Sources(["list.txt", "photos/a"]).must_be_there
+    assert list(both) == [str(photos / "a"), *expected]
+
+
 def test_names_can_be_relative_to_another_folder(photos: Path) -> None:
     assert listed("photos/a", relative_to=photos.parent) == ["photos/a/1.jpg"]
     assert listed("photos/a", relative_to=photos / "b") == [f"{photos}/a/1.jpg"]
