@@ -59,7 +59,9 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def in_place(self) -> bool:
         """The results file that is written is the one from which images are taken over."""
-        return self.retry_failed or (self.previous is not None and self.previous == self.output)
+        if self.previous is None or self.output is None:
+            return self.retry_failed
+        return self.previous.resolve() == self.output.resolve()
 
     @property
     def earlier(self) -> Path | None:

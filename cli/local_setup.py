@@ -141,7 +141,19 @@ def _previous(path: Path | None, settings: RunSettings, model: Model) -> Results
     results = open_results(path)
     if other := made_otherwise(results, settings, model):
         raise InvalidRequest(f"{path} was made otherwise ({other}), so nothing is taken over.")
+    made = made_by(path)
+    if made is not None and (others := differences(made, settings, but=_may_differ(settings))):
+        raise InvalidRequest(
+            "\n  ".join([f"{path} was made otherwise, so nothing is taken over:", *others])
+        )
     return results
+
+
+def _may_differ(settings: RunSettings) -> frozenset[str]:
+    """What may have been asked for otherwise in results that are taken over from."""
+    drawn = TAKEN_OVER | {"pictures"}
+    # Images that are tried again lie where they lay; other results may be of other images.
+    return drawn if settings.retry_failed else drawn | {"sources", "relative_to"}
 
 
 def made_otherwise(results: Results, settings: RunSettings, model: Model) -> str:

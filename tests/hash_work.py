@@ -48,8 +48,8 @@ class HashWork(msgspec.Struct, frozen=True, kw_only=True):
                 self._note(one.image.name)
                 self._suffer(one.image.name)
                 time.sleep(self.delay)
-                meta = "x" * self.more_bytes or None
-                yield msgspec.structs.replace(result, meta=meta)
+                text = "x" * self.more_bytes or result.meta
+                yield msgspec.structs.replace(result, meta=text)
 
         return noted
 

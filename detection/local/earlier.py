@@ -19,7 +19,7 @@ import msgspec
 from core.errors import InvalidResults
 from core.image_list import ListedImage
 from core.results.earlier import EarlierResults, Success
-from core.results.format import ImageResult, encode_image
+from core.results.format import ImageResult, decode_image, encode_image
 from core.results.reader import Results
 from detection.local.settings import RunSettings
 from detection.local.sources import Sources
@@ -52,12 +52,19 @@ def unchanged(results: Results, images: Iterable[ListedImage]) -> Iterator[Entry
             lines.add(Success(version, encode_image(image)))
     for listed in images:
         if has_versions:
-            yield listed, lines.line_of(listed, same_version=True)
+            yield listed, _now(listed, lines.line_of(listed, same_version=True))
         elif listed.etag is not None and _modified_at(listed) < made_at:
-            yield listed, lines.line_of(listed, same_version=False)
+            yield listed, _now(listed, lines.line_of(listed, same_version=False))
         else:  # of a URL nobody tells whether it has changed
             yield listed, None
     lines.close()
+
+
+def _now(listed: ListedImage, line: bytes | None) -> bytes | None:
+    """The line with the text that the list has now."""
+    if line is None or (listed.meta is None and b'"meta":' not in line):
+        return line
+    return encode_image(msgspec.structs.replace(decode_image(line), meta=listed.meta))
 
 
 def failed_only(results: Results, sources: Sources) -> Iterator[Entry]:

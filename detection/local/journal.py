@@ -89,7 +89,8 @@ class Journal:
             self.close()
             raise InvalidRequest(
                 "\n  ".join([f"{self.folder} was begun otherwise:", *changed])
-                + "\nRun it as it was begun, or begin anew with --overwrite."
+                + "\nRun it as it was begun. Or give up what it has done: delete that folder, or "
+                "begin anew with --overwrite."
             )
 
     def _hold(self) -> None:

@@ -1,6 +1,6 @@
 """Lists of images in files: plain text, a name a line, or JSON as the API takes it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,19 +21,39 @@ class ListEntry(msgspec.Struct, frozen=True):
     meta: str | None = None
 
 
-def read_list(path: Path) -> Sequence[ListEntry]:
+class ListEntries:
+    """Entries, made each time that they are looked at: a million take little more than the file."""
+
+    def __init__(self, entries: Callable[[], Iterator[ListEntry]]) -> None:
+        self._entries = entries
+
+    def __iter__(self) -> Iterator[ListEntry]:
+        return self._entries()
+
+
+def read_list(path: Path) -> ListEntries:
     """The entries of a list. Raises InvalidRequest, saying what is wrong with it; OSError."""
     data = path.read_bytes()
     if path.suffix.lower() == ".json":
         return _of_json(path, data)
+    text = _text(path, data)
+    return ListEntries(lambda: (ListEntry(line) for line in _lines(text) if line.strip()))
+
+
+def _lines(text: str) -> Iterator[str]:
     # By line feeds alone: other signs that end lines may stand in names.
-    lines = (line.rstrip("\r") for line in _text(path, data).split("\n"))
-    return [ListEntry(line) for line in lines if line.strip()]
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield text[start:end].rstrip("\r")
+        start = end + 1
 
 
-def _of_json(path: Path, data: bytes) -> list[ListEntry]:
+def _of_json(path: Path, data: bytes) -> ListEntries:
     try:
-        return [ListEntry(one.name, one.meta) for one in parse_image_list(data, pointer="")]
+        images = parse_image_list(data, pointer="")
+        return ListEntries(lambda: (ListEntry(one.name, one.meta) for one in images))
     except InvalidRequest as error:
         at = f", entry {error.pointer.removeprefix('/')}" if error.pointer else ""
         raise InvalidRequest(f"{path}{at}: {error.message}") from error

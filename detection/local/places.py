@@ -74,7 +74,9 @@ class PlaceReader:
         for root in self._roots:
             # Where a disk was mounted, an empty folder may be left.
             if not os.path.isdir(root) or not os.listdir(root):
-                raise StorageTrouble(f"The folder {root} is gone; is its disk still connected?")
+                raise StorageTrouble(
+                    f"The folder {root} is gone or empty; is its disk still connected?"
+                )
 
     def _fetch(self, url: str) -> bytes | ImageFailure:
         try:

@@ -186,3 +186,19 @@ def test_the_list_of_files_can_be_read_by_others(done: Results) -> None:
         head, *rest = map(msgspec.json.decode, lines)
     assert head["model"] == "demo"
     assert [one["name"] for one in rest] == NAMES
+
+
+def test_the_text_of_a_list_is_the_one_that_it_has_now(tmp_path: Path, photos: Path) -> None:
+    output, listed = tmp_path / "results.json", tmp_path / "list.json"
+    texts: list[tuple[str | None, str | None]] = []
+    for entries in (
+        '[["photos/0.jpg", "north"]]',
+        '[["photos/0.jpg", "south"]]',
+        '["photos/0.jpg"]',
+    ):
+        listed.write_text(entries)
+        previous = open_results(output) if output.exists() else None
+        run(listed, output, results=previous, previous=str(output) if previous else "")
+        (image,) = open_results(output).images()
+        texts.append((image.meta, " ".join(begun(output))))
+    assert texts == [("north", "photos/0.jpg"), ("south", ""), (None, "")]
