@@ -40,11 +40,11 @@ class Undated(msgspec.Struct):
 
 
 def events(
-    results: Results, threshold: float, *, gap: int = GAP, levels: int | None = None
+    results: Results, threshold: float, *, gap: int = GAP, depth: int | None = None
 ) -> tuple[list[Event], Undated]:
     """The events of all cameras, by camera and time, and how many images have no time.
 
-    A camera is the folder of an image, or with `levels` its first folders. Memory grows with the
+    A camera is the folder of an image, or with `depth` its first folders. Memory grows with the
     images. Raises InvalidResults.
     """
     cameras: dict[str, list[tuple[datetime, LightImage]]] = {}
@@ -54,8 +54,8 @@ def events(
         if taken is None:
             undated.images += 1
             continue
-        depth = image.file.count("/") + image.file.count("\\") if levels is None else levels
-        cameras.setdefault(folder_of(image.file, depth), []).append((taken, image))
+        folders = image.file.count("/") + image.file.count("\\") if depth is None else depth
+        cameras.setdefault(folder_of(image.file, folders), []).append((taken, image))
     found: list[Event] = []
     for camera in sorted(cameras):
         found += _events(camera, cameras[camera], threshold, gap, results.detection_categories)

@@ -28,13 +28,13 @@ _COLUMNS = ("camera", "start", "end", "images", "failed", "first_image")
     help="Seconds between two images of one event, at most.",
 )
 @click.option(
-    "--levels",
+    "--depth",
     type=click.IntRange(1),
     help="A camera is so many folders of a name. [default: the whole folder]",
 )
 @output_option
 def events(
-    results: Path, threshold: float | None, gap: int, levels: int | None, output: Path
+    results: Path, threshold: float | None, gap: int, depth: int | None, output: Path
 ) -> None:
     """Write a CSV with a row for each event.
 
@@ -46,7 +46,7 @@ def events(
     opened = open_results(results)
     refuse_input(output, results)
     above = typical(opened, threshold)
-    found, undated = found_events(opened, above.value, gap=gap, levels=levels)
+    found, undated = found_events(opened, above.value, gap=gap, depth=depth)
     names = list(opened.detection_categories.values())
     with output.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)

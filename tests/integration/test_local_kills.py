@@ -82,7 +82,10 @@ def children_of(pid: int) -> list[int]:
 
 def lines_done(output: Path) -> int:
     shards = unfinished_folder(output) / "shards"
-    return sum(path.read_bytes().count(b"\n") for path in shards.glob("*"))
+    try:
+        return sum(path.read_bytes().count(b"\n") for path in shards.glob("*"))
+    except FileNotFoundError:  # a listing that was broken off is being made again
+        return 0
 
 
 def wait_for_more(output: Path, goal: int, process: subprocess.Popen[bytes]) -> None:

@@ -31,7 +31,7 @@ def test_a_gap_of_so_many_seconds_is_still_one_event(tmp_path: Path) -> None:
 def test_each_folder_is_a_camera_or_so_many_of_them(tmp_path: Path) -> None:
     images = at("a/x/1.jpg", "06:00:00"), at("a/y/1.jpg", "06:00:01"), at("b/1.jpg", "06:00:02")
     assert [one.camera for one in found(tmp_path, *images)] == ["a/x", "a/y", "b"]
-    assert [one.camera for one in found(tmp_path, *images, levels=1)] == ["a", "b"]
+    assert [one.camera for one in found(tmp_path, *images, depth=1)] == ["a", "b"]
 
 
 def test_a_count_is_the_most_that_one_image_shows(tmp_path: Path) -> None:
