@@ -7,7 +7,7 @@ import click
 
 from cli import exit_codes
 from cli.lazy import LazyCommand
-from cli.terminal import program, say, say_error, told_of, write_anything
+from cli.terminal import open_standard_streams, program, say, say_error, told_of, write_anything
 from core.errors import MegaBatchError
 
 #: Name, where it is, its short help, and the extra that all of it needs.
@@ -128,6 +128,7 @@ def _usage(error: click.ClickException) -> int:
 
 def main() -> None:
     """The console script."""
+    open_standard_streams()
     write_anything()
     sys.exit(run(sys.argv[1:]))
 

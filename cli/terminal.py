@@ -1,6 +1,7 @@
 """What is written to the terminal, and how text that others wrote is made safe for it."""
 
 import io
+import os
 import shlex
 import shutil
 import sys
@@ -14,6 +15,14 @@ from core.secrets import redact
 # Wider than any table of ours, so that rich fits no column into what a pipe pretends to be.
 _WIDEST = 10_000
 _NAME = "megabatch"
+
+
+def open_standard_streams() -> None:
+    """Have standard streams that were closed lead nowhere, before other files take their places."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115, as it stays
+            setattr(sys, name, nowhere)
 
 
 def write_anything() -> None:

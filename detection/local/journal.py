@@ -24,6 +24,8 @@ import msgspec
 
 from core.errors import InvalidRequest, InvalidResults
 from core.image_list import ListedImage
+from core.results.format import decode_image
+from core.results.layout import DECODE_ERRORS
 from detection.file_lock import held_alone
 from detection.local.durable import Appender, cut_to, write_whole
 from detection.local.settings import RunSettings, differences
@@ -48,13 +50,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0
     skipped: dict[str, int] = {}
     duplicates: int = 0
-
-
-class _Name(msgspec.Struct):
-    file: str
-
-
-_names = msgspec.json.Decoder(_Name)
 
 
 class Journal:
@@ -229,9 +224,9 @@ def _right_lines(lines: Sequence[bytes], names: Sequence[str]) -> list[bytes]:
     right: list[bytes] = []
     for line, name in zip(lines, names, strict=False):
         try:
-            if _names.decode(line).file != name:
+            if decode_image(line).file != name:
                 break
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except DECODE_ERRORS:
             break
         right.append(line)
     return right

@@ -81,6 +81,20 @@ def test_without_progress_a_terminal_shows_no_bar(home: Path) -> None:
     assert "\x1b" not in at_a_terminal(home, "photos", "--progress", "none")
 
 
+def test_closed_streams_stand_in_nobody_s_way(home: Path) -> None:
+    started = start(home, "photos", "-o", "r.json")
+    assert started.wait(60) == 0
+    whole = (home / "r.json").read_bytes().split(b"\n")[2:]
+    closed = 'exec "$@" <&- >&- 2>&-'
+    words = [*map(str, started.args), "--overwrite"]  # type: ignore[union-attr, arg-type]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        ["sh", "-c", closed, "sh", *words], cwd=home, env=environment, check=False
+    )
+    assert ended.returncode == 0
+    assert (home / "r.json").read_bytes().split(b"\n")[2:] == whole
+
+
 def test_a_dry_run_draws_elsewhere_and_tells_the_room_for_pictures(home: Path) -> None:
     words = ["photos", "--dry-run", "--progress", "json"]
     rooms = []

@@ -57,6 +57,9 @@ def test_lines_come_back_in_list_order_with_those_that_are_kept(journal: Journal
         b"\n",
         b"[1, 2]\n",
         b"\xff\xfe\n",
+        b'{"file":"b.jpg"}\n',
+        b'{"file":"b.jpg","detections":[],"meta":"\xff"}\n',
+        b'{"file":"b.jpg","detections":7}\n',
     ],
 )
 def test_what_is_no_line_of_the_next_image_is_cut_off(journal: Journal, left: bytes) -> None:
