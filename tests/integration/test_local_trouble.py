@@ -19,7 +19,7 @@ from tests.pictures import jpeg
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-COUNT = 60
+COUNT = 120
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own that can be made larger."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=36k", "tmpfs", folder]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a disk")
     yield folder
