@@ -1,7 +1,6 @@
 """Downloads: they go on where a broken connection left them, and appear whole or not at all."""
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import IO
 import urllib3
 
 from core.errors import MegaBatchError, Unavailable
-from core.replacing import replace
+from core.replacing import whole_file
 
 #: Seconds before each further try. They begin anew whenever something has come.
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -92,12 +91,8 @@ def moved_into_place(target: Path) -> Iterator[IO[bytes]]:
 
     Raises OSError that names `target` alone.
     """
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with whole_file(target) as part, part.open("wb") as file:
             yield file
-        replace(part, target)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(target)) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """`megabatch detect --dry-run`: tries some images, and tells what all of them would take."""
 
 import random
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -10,8 +9,8 @@ import click
 import msgspec
 
 from cli import local_words
-from cli.local_setup import Setup
-from cli.local_watchers import tell_event
+from cli.local_setup import Setup, free_beside, size_of
+from cli.local_watchers import JsonDisplay, LineDisplay, Standing
 from cli.terminal import say
 from core.image_list import ListedImage
 from detection.local.crew import Crew, Share
@@ -28,23 +27,16 @@ _SEED = 0
 def dry_run(setup: Setup) -> None:
     """List everything, run a few images from all over the list, and print what that tells."""
     plan, sample = _listed(setup)
-    if setup.options.progress == "json":
-        tell_event("planned", done=0, bytes=plan.size, **_told(plan))
-    else:
-        for line in local_words.listed(plan, 0, setup.noun):
-            say(line)
+    as_json = setup.options.progress == "json"
+    display = JsonDisplay() if as_json else LineDisplay(setup.noun)
+    display.planned(plan, Standing(images=plan.images))
     told = _tried(setup, plan, sample)
     if told is None:
         say("There are too few images to tell how long they would take.")
-    elif setup.options.progress == "json":
-        tell_event("estimated", images=plan.images, **msgspec.structs.asdict(told))
-    else:
+    elif as_json:
+        display.estimated(told, plan.images)
+    else:  # which is the answer, and not a word on the way
         click.echo(local_words.expected(told, plan.images, setup.noun))
-
-
-def _told(plan: Plan) -> dict[str, object]:
-    fields = msgspec.structs.asdict(plan)
-    return {name: fields[name] for name in ("images", "kept", "skipped", "duplicates")}
 
 
 def _listed(setup: Setup) -> tuple[Plan, list[ListedImage]]:
@@ -83,11 +75,13 @@ def _tried(setup: Setup, plan: Plan, sample: list[ListedImage]) -> Estimate | No
         each = -(-len(placed) // len(setup.environments)) or 1
         starts = range(0, len(placed), each)
         crew.run((Share(at, placed[at : at + each]) for at in starts), lambda _index: None)
-        drawn = sum(path.stat().st_size for path in pictures.rglob("*") if path.is_file())
+        drawn = size_of(pictures)
     rate = pace.rate()
     if rate is None:
         return None
-    return estimate(lines, rate, plan.images, drawn, _free(setup.options.output))
+    return estimate(
+        lines, rate, plan.images, drawn, free_beside(setup.options.output or Path("results.json"))
+    )
 
 
 def _drawing_to(work: Work, folder: Path) -> Work:
@@ -100,11 +94,3 @@ def _drawing_to(work: Work, folder: Path) -> Work:
         crop=work.pictures.crop and folder / "crops",
     )
     return msgspec.structs.replace(work, pictures=pictures)
-
-
-def _free(output: Path | None) -> int:
-    """Bytes that are free where the results would lie, be their folder there or not."""
-    folder = (output or Path("results.json")).absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

@@ -6,7 +6,6 @@ from core.containers.listing import IMAGE_SUFFIXES
 from detection.exif_tags import check_tags
 from detection.images import DecodeOptions
 from detection.local.image_work import ImageWork
-from detection.local.settings import RunSettings, absolute
 from detection.picture_folders import check_apart
 from detection.pictures import PictureOptions
 from detection.pipeline import PipelineOptions
@@ -16,24 +15,10 @@ def set_up_images(options: LocalOptions) -> Setup:
     """Look at all that was named. Raises InvalidRequest, InvalidResults and ModelUnavailable."""
     check_tags(options.exif)
     chosen = choose(options, IMAGE_SUFFIXES)
-    return finish_setup(chosen, _settings(options, chosen), _work(options, chosen), "image")
-
-
-def _settings(options: LocalOptions, chosen: Chosen) -> RunSettings:
-    return RunSettings(
-        sources=chosen.sources.described,
-        relative_to=absolute(options.relative_to),
-        model=chosen.model.name,
-        weights=chosen.weights,
-        threshold=chosen.threshold,
-        preprocessing=options.preprocessing,
-        truncated_images=options.truncated,
-        gps=options.gps,
-        exif=options.exif,
-        pictures=chosen.pictures,
-        previous=absolute(options.earlier),
-        retry_failed=options.retry_failed,
+    settings = chosen.settings(
+        preprocessing=options.preprocessing, gps=options.gps, exif=options.exif
     )
+    return finish_setup(chosen, settings, _work(options, chosen), "image")
 
 
 def _work(options: LocalOptions, chosen: Chosen) -> ImageWork:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -68,6 +69,22 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
         places = [f"{what} in {absolute(path)}" for what, path in folders.items()]
         blurred = [f"{name} blurred" for name in self.options.blur]
         return (*places, *blurred, f"above {self.show_above:g}") if places else ()
+
+    def settings(self, **of_its_kind: Any) -> RunSettings:
+        """What the run is asked for; `of_its_kind`: what images alone, or videos alone have."""
+        options = self.options
+        return RunSettings(
+            sources=self.sources.described,
+            relative_to=absolute(options.relative_to),
+            model=self.model.name,
+            weights=self.weights,
+            threshold=self.threshold,
+            truncated_images=options.truncated,
+            pictures=self.pictures,
+            previous=absolute(options.earlier),
+            retry_failed=options.retry_failed,
+            **of_its_kind,
+        )
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,9 +194,20 @@ def made_otherwise(results: Results, settings: RunSettings, model: Model) -> str
 
 def room(output: Path, folders: list[Path]) -> tuple[int, int]:
     """Bytes of pictures in these folders, and bytes that are free beside the results file."""
-    sizes = (path.stat().st_size for folder in folders for path in folder.rglob("*.jpg"))
-    parent = output.absolute().parent
-    return sum(sizes), shutil.disk_usage(parent).free
+    return sum(map(size_of, folders)), free_beside(output)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def free_beside(output: Path) -> int:
+    """Bytes that are free where a file would lie, be its folder there or not."""
+    folder = output.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def finished_before(setup: Setup, output: Path) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from rich.filesize import decimal
+
 from cli.pace import duration
 from cli.summary import tally
 from core.catalog import Model
@@ -11,17 +13,6 @@ from detection.local.estimate import Estimate
 from detection.local.journal import Plan
 from detection.local.merging import Merged
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
-_STEP = 1000
-
-
-def size(count: float) -> str:
-    """Such as `512 bytes`, `7.8 MB` or `1.2 TB`."""
-    unit = 0
-    while count >= _STEP and unit < len(_UNITS) - 1:
-        count, unit = count / _STEP, unit + 1
-    return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
-
 
 def counted(count: int, noun: str) -> str:
     """Such as `1 image` or `1,200 videos`."""
@@ -30,7 +21,7 @@ def counted(count: int, noun: str) -> str:
 
 def listed(plan: Plan, done: int, noun: str) -> list[str]:
     """What there is to do, in a few lines."""
-    lines = [f"{counted(plan.images, noun)}, {size(plan.size)} to be read"]
+    lines = [f"{counted(plan.images, noun)}, {decimal(plan.size)} to be read"]
     if plan.kept:
         lines.append(f"taken over from earlier results: {plan.kept:,}")
     if done > plan.kept:
@@ -49,8 +40,8 @@ def expected(estimate: Estimate, left: int, noun: str) -> str:
     speed = rate(estimate.images_per_second, noun)
     return (
         f"About {duration(estimate.seconds)} on this machine for {counted(left, noun)} ({speed}); "
-        f"results of about {size(estimate.results_bytes)}, "
-        f"room needed {size(estimate.needed_bytes)}, free {size(estimate.free_bytes)}"
+        f"results of about {decimal(estimate.results_bytes)}, "
+        f"room needed {decimal(estimate.needed_bytes)}, free {decimal(estimate.free_bytes)}"
     )
 
 

@@ -4,7 +4,6 @@ from cli.local_options import EVERY_SECONDS, VideoRunOptions
 from cli.local_setup import Chosen, Setup, choose, finish_setup
 from core.containers.listing import VIDEO_SUFFIXES
 from core.errors import InvalidRequest
-from detection.local.settings import RunSettings, absolute
 from detection.local.video_work import VideoPictures, VideoWork
 from detection.picture_folders import check_apart
 from detection.video import VideoOptions
@@ -16,7 +15,8 @@ def set_up_videos(options: VideoRunOptions) -> Setup:
     chosen = choose(options, VIDEO_SUFFIXES)
     if chosen.sources.has_urls:
         raise InvalidRequest("Videos are read from this machine alone; download them first.")
-    return finish_setup(chosen, _settings(options, chosen), _work(options, chosen), "video")
+    settings = chosen.settings(frames=_described(sampling_of(options)))
+    return finish_setup(chosen, settings, _work(options, chosen), "video")
 
 
 def sampling_of(options: VideoRunOptions) -> Sampling:
@@ -25,21 +25,6 @@ def sampling_of(options: VideoRunOptions) -> Sampling:
     if options.every is not None:
         return Sampling(every=options.every)
     return Sampling(every_seconds=options.every_seconds or EVERY_SECONDS)
-
-
-def _settings(options: VideoRunOptions, chosen: Chosen) -> RunSettings:
-    return RunSettings(
-        sources=chosen.sources.described,
-        relative_to=absolute(options.relative_to),
-        model=chosen.model.name,
-        weights=chosen.weights,
-        threshold=chosen.threshold,
-        truncated_images=options.truncated,
-        frames=_described(sampling_of(options)),
-        pictures=chosen.pictures,
-        previous=absolute(options.earlier),
-        retry_failed=options.retry_failed,
-    )
 
 
 def _described(sampling: Sampling) -> str:
@@ -60,6 +45,7 @@ def _work(options: VideoRunOptions, chosen: Chosen) -> VideoWork:
             sampling=sampling_of(options),
             truncated=options.truncated,
         ),
+        roots=chosen.sources.must_be_there,
         pictures=_pictures(options, chosen),
     )
 

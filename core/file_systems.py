@@ -1,13 +1,9 @@
-"""What file systems take for the same name, and how long a path they take."""
+"""What file systems take for the same name."""
 
 import os
 import secrets
 import unicodedata
 from pathlib import Path
-
-# What Windows calls a path that may be longer than 260 characters, of a disk and of a share.
-# Source: Microsoft, "Maximum Path Length Limitation".
-_LONG, _LONG_SHARE = "\\\\?\\", "\\\\?\\UNC\\"
 
 
 def folds_names(folder: Path) -> bool:
@@ -22,13 +18,6 @@ def folds_names(folder: Path) -> bool:
         return any((folder / spelling).exists() for spelling in spellings)
     finally:
         probe.unlink()
-
-
-def long_path(path: str) -> str:
-    """A whole path of Windows, as its calls take it whatever its length."""
-    if path.startswith(_LONG):
-        return path
-    return _LONG_SHARE + path[2:] if path.startswith("\\\\") else _LONG + path
 
 
 def is_folding(folder: Path) -> bool:

@@ -2,10 +2,9 @@
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 
-from core.replacing import replace
+from core.replacing import whole_file
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +31,9 @@ def noted_sha256(path: Path) -> str | None:
 def write_down(path: Path, digest: str) -> None:
     """Keep the digest for the next time. A folder that cannot be written is used as it is."""
     target = note_of(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        # On Windows, too: `sha256sum` would take a carriage return for a letter of the name.
-        partial.write_text(f"{digest}  {path.name}\n", encoding="ascii", newline="\n")
-        replace(partial, target)
+        with whole_file(target) as part:
+            # On Windows, too: `sha256sum` would take a carriage return for a letter of the name.
+            part.write_text(f"{digest}  {path.name}\n", encoding="ascii", newline="\n")
     except OSError as error:
         _log.warning("cannot write %s, so %s is not verified: %s", target, path, error.strerror)

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.containers.local_paths import real_path
 from core.errors import InvalidRequest
-from core.file_systems import folds_names, long_path
-from core.replacing import replace
+from core.file_systems import folds_names
+from core.replacing import whole_file
 from core.safe_names import folded
 
 
@@ -19,8 +20,7 @@ class PictureFolder:
         """Makes the folder. `distinct`: see `PictureOptions`. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder
-        real = os.path.realpath(folder)
-        self._root = Path(long_path(real) if os.name == "nt" else real)
+        self._root = Path(real_path(folder))
         #: Names that differ in case, or in how letters are composed, would meet here.
         self.folds = not distinct and folds_names(self._root)
 
@@ -33,16 +33,12 @@ class PictureFolder:
         target = self._root / name
         self._check_within(target.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
+        with whole_file(target) as part:
             yield part
-            replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
 
     def _check_within(self, folder: Path) -> None:
         # Behind a link that somebody made there may lie originals.
-        if not Path(os.path.realpath(folder)).is_relative_to(self._root):
+        if not Path(real_path(folder)).is_relative_to(self._root):
             raise NotADirectoryError(
                 errno.ENOTDIR, "a link leads out of the folder for pictures", str(folder)
             )

@@ -10,7 +10,7 @@ from PIL import Image
 from core.containers.file_names import file_name_of
 from core.file_systems import folds_names
 from core.picture_names import crop_name
-from core.replacing import replace
+from core.replacing import whole_file
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
 from detection.render import pixel_box
@@ -50,8 +50,8 @@ def crop_all(results: Results, root: Path, disk: Names, out: Path, options: Crop
     """
     out.mkdir(parents=True, exist_ok=True)
     cutting = _Cutting(results, root, disk, options, folds_names(out))
-    part = out / f".{TABLE}.part"
-    with part.open("w", newline="", encoding="utf-8") as file:
+    table = whole_file(out / TABLE)
+    with table as part, part.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS)
         for image in results.images():
@@ -59,7 +59,6 @@ def crop_all(results: Results, root: Path, disk: Names, out: Path, options: Crop
                 _save(crop, out / name)
                 rows.writerow(row)
                 cutting.cropped.crops += 1
-    replace(part, out / TABLE)
     return cutting.cropped
 
 
@@ -114,12 +113,8 @@ class _Cutting:
 
 def _save(crop: Image.Image, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with whole_file(target) as part:
         crop.save(part, "PNG" if target.suffix.lower() == ".png" else "JPEG", quality=_QUALITY)
-        replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _row(name: str, file: str, index: int, category: str, detection: Detection) -> list[object]:

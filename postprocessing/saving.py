@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from core.errors import InvalidRequest
-from core.replacing import replace
+from core.replacing import whole_file
 from core.results.format import ImageResult
 from core.results.reader import Results
 from core.results.versions import WITH_FAILURES, image_in_version
@@ -30,24 +30,18 @@ def save_like(
     The file appears when it is whole. Raises InvalidRequest where it would replace `results`.
     """
     refuse_input(target, results.path)
-    part = target.with_name(f".{target.name}.part")
     # Failures of a file that calls itself 1.0 stay among the images: a tool loses none.
     version = max(results.version, WITH_FAILURES)
-    try:
-        with part.open("wb") as file:
-            writer = ResultsWriter(file)
-            writer.begin(
-                results.info if info is None else info,
-                results.detection_categories if categories is None else categories,
-                results.extra,
-            )
-            for image in images:
-                writer.write_line(_encoder.encode(image_in_version(image, version)))
-            written = writer.end()
-        replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-    return written
+    with whole_file(target) as part, part.open("wb") as file:
+        writer = ResultsWriter(file)
+        writer.begin(
+            results.info if info is None else info,
+            results.detection_categories if categories is None else categories,
+            results.extra,
+        )
+        for image in images:
+            writer.write_line(_encoder.encode(image_in_version(image, version)))
+        return writer.end()
 
 
 def refuse_input(target: Path, *inputs: Path) -> None:

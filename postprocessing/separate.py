@@ -20,6 +20,7 @@ import msgspec
 from core.containers.file_names import file_name_of
 from core.errors import InvalidRequest
 from core.file_systems import folds_names, is_folding
+from core.replacing import whole_file
 from core.results.format import ImageResult
 from core.results.reader import Results
 from core.safe_names import safe_name
@@ -202,12 +203,8 @@ def _place(placed: Placed, target: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file with its times: whole, or not at all."""
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with whole_file(target) as part:
         shutil.copy2(source, part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _move(source: Path, target: Path) -> None:

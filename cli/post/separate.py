@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 import msgspec
+from rich.filesize import decimal
 
 from cli import exit_codes
-from cli.local_words import size
 from cli.post.options import examples
 from cli.terminal import new_table, print_table, printable, say, say_warning
 from core.file_systems import folds_names, is_folding
@@ -121,7 +121,7 @@ def _separate(options: _Options, results: Results, images: Path) -> None:
 def _print(separation: Separation) -> None:
     table = new_table("FOLDER", "IMAGES", "SIZE")
     for folder in sorted(separation.images):
-        count, room = separation.images[folder], size(separation.sizes[folder])
+        count, room = separation.images[folder], decimal(separation.sizes[folder])
         table.add_row(printable(folder), f"{count:,}", room)
     print_table(table)
     if separation.missing:

@@ -120,7 +120,7 @@ class LocalFolder:
         if path is None:
             return ImageFailure(FailureCode.NOT_FOUND)
         try:
-            answer = _read_file(path, image)
+            answer = read_file(path, image.etag)
         except PermissionError:
             return ImageFailure(FailureCode.FORBIDDEN)
         except OSError as error:
@@ -162,10 +162,11 @@ def _listed(name: str, path: str) -> ListedImage | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return ListedImage(name, size=status.st_size, etag=_etag(status))
+    return ListedImage(name, size=status.st_size, etag=version_of(status))
 
 
-def _etag(status: os.stat_result) -> str:
+def version_of(status: os.stat_result) -> str:
+    """What tells a file from what it was before: the time of its last change, and its size."""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
@@ -182,7 +183,11 @@ def reading_flags(system: object) -> int:
 _FLAGS = reading_flags(os)
 
 
-def _read_file(path: str, image: ListedImage) -> bytes | ImageFailure:
+def read_file(path: str, etag: str | None = None) -> bytes | ImageFailure:
+    """The bytes of a regular file by its real path; `etag`: of the version that is meant.
+
+    Raises OSError.
+    """
     descriptor = os.open(path, _FLAGS)
     try:
         status = os.fstat(descriptor)
@@ -192,7 +197,7 @@ def _read_file(path: str, image: ListedImage) -> bytes | ImageFailure:
             return ImageFailure(FailureCode.FILE_TOO_LARGE)
         with open(descriptor, "rb", buffering=0, closefd=False) as file:
             data = file.read()
-        unchanged = image.etag in (None, _etag(status)) and len(data) == status.st_size
+        unchanged = etag in (None, version_of(status)) and len(data) == status.st_size
         return data if unchanged else ImageFailure(FailureCode.CHANGED)
     finally:
         os.close(descriptor)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from core.replacing import replace
+from core.replacing import whole_file
 from core.results.format import ImageResult, decode_image, encode_image
 from core.results.reader import Results
 from core.results.versions import Version, failed_entry, image_in_version, info_in_version
@@ -27,18 +27,12 @@ def save_results(
 
     So `images` may come from the very file that is replaced. `extra`: further top-level fields.
     """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            writer = ResultsWriter(file)
-            writer.begin(info, categories, extra)
-            for image in images:
-                writer.write_line(encode_image(image))
-            written = writer.end()
-        replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return written
+    with whole_file(path) as part, part.open("wb") as file:
+        writer = ResultsWriter(file)
+        writer.begin(info, categories, extra)
+        for image in images:
+            writer.write_line(encode_image(image))
+        return writer.end()
 
 
 def write_version(results: Results, sink: Sink, version: Version) -> Written:

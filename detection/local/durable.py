@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from core.replacing import replace
+from core.replacing import whole_file
 
 # Seconds between two syncs of what grows: what a loss of power may cost at most.
 _SYNC_EVERY = 5.0
@@ -12,15 +12,10 @@ _SYNC_EVERY = 5.0
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file: whole, or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def cut_to(path: Path, size: int) -> None:

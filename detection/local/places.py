@@ -2,13 +2,14 @@
 
 import errno
 import os
-import stat
 from collections.abc import Sequence
 
 import urllib3
 
 from core.containers.answers import OK, TOO_LARGE, Answer
+from core.containers.folder import read_file
 from core.containers.listing import MAX_IMAGE_BYTES
+from core.containers.local_paths import real_path
 from core.containers.streak import FailureStreak
 from core.errors import StorageTrouble
 from core.failures import FailureCode, ImageFailure
@@ -17,10 +18,6 @@ from core.failures import FailureCode, ImageFailure
 _NO_FILE = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EISDIR}
 )
-# Not blocking: opening a pipe would wait for a writer. Windows has neither, but reads text unless
-# it is told not to.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-
 # All tries of an image take less than `STALL_AFTER` of detection/local/crew.py.
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
 _TRIED_AGAIN = frozenset({429, 500, 502, 503, 504})
@@ -58,19 +55,20 @@ class PlaceReader:
 
     def _open(self, path: str) -> bytes | ImageFailure:
         try:
-            answer = read_file(path)
+            answer = read_file(real_path(path))
         except PermissionError:
             return ImageFailure(FailureCode.FORBIDDEN)
         except (OSError, ValueError) as error:  # ValueError: a name with a NUL
             if isinstance(error, ValueError) or error.errno in _NO_FILE:
-                self._check_roots()
+                self.check_roots()
                 return ImageFailure(FailureCode.NOT_FOUND)
             self._streak.failed(f"Files cannot be read: {error.strerror} (last {path}).")
             return ImageFailure(FailureCode.UNREADABLE)
         self._streak.succeeded()
         return answer
 
-    def _check_roots(self) -> None:
+    def check_roots(self) -> None:
+        """Raises StorageTrouble where one is not there."""
         for root in self._roots:
             if not _holds_anything(root):
                 raise StorageTrouble(
@@ -123,15 +121,3 @@ def _holds_anything(folder: str) -> bool:
         return True
     except OSError:
         return False
-
-
-def read_file(path: str) -> bytes | ImageFailure:
-    """The bytes of a regular file. Raises OSError."""
-    descriptor = os.open(path, _FLAGS)
-    with open(descriptor, "rb", buffering=0) as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return ImageFailure(FailureCode.NOT_FOUND)
-        if status.st_size > MAX_IMAGE_BYTES:
-            return ImageFailure(FailureCode.FILE_TOO_LARGE)
-        return file.read()

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from core.containers.file_names import file_name_of, listed_name
-from core.containers.folder import LocalFolder
+from core.containers.folder import LocalFolder, version_of
 from core.containers.listing import IMAGE_SUFFIXES, Page
 from core.containers.names import add_skipped
 from core.errors import InvalidRequest
@@ -239,4 +239,4 @@ def _version(path: str) -> tuple[int | None, str | None]:
         return None, None
     if not stat.S_ISREG(status.st_mode):
         return None, None
-    return status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}"
+    return status.st_size, version_of(status)

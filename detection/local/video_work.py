@@ -11,6 +11,7 @@ from core.image_list import ListedImage
 from core.picture_names import video_name
 from core.results.format import ImageResult
 from detection.detector import Detector, load_detector
+from detection.local.places import PlaceReader
 from detection.local.work import Detect, Placed
 from detection.picture_folders import PictureFolder
 from detection.video import VideoOptions, detect_video, failed_video
@@ -33,6 +34,8 @@ class VideoWork(msgspec.Struct, frozen=True, kw_only=True):
     model: Model
     model_folder: Path
     options: VideoOptions
+    #: Folders that must be there, or nothing can be read at all.
+    roots: tuple[str, ...]
     pictures: VideoPictures | None = None
 
     def failed(self, image: ListedImage, failure: ImageFailure) -> ImageResult:
@@ -41,18 +44,26 @@ class VideoWork(msgspec.Struct, frozen=True, kw_only=True):
     def begin(self) -> Detect:
         detector = load_detector(self.model, self.model_folder)
         detector.warm_up()
-        return detect_videos(detector, self.options, self.pictures)
+        return detect_videos(detector, self.options, PlaceReader(self.roots), self.pictures)
 
 
 def detect_videos(
-    detector: Detector, options: VideoOptions, pictures: VideoPictures | None = None
+    detector: Detector,
+    options: VideoOptions,
+    reader: PlaceReader,
+    pictures: VideoPictures | None = None,
 ) -> Detect:
-    """Detection on videos with a detector that is loaded; each is drawn before it is told."""
+    """Detection on videos with a detector that is loaded; each is drawn before it is told.
+
+    It raises StorageTrouble when a video cannot be read because a folder of the run is gone.
+    """
 
     def detect(placed: Sequence[Placed], moved: Callable[[], None]) -> Iterator[ImageResult]:
         drawing = None if pictures is None else _Drawing(pictures, detector)
         for one in placed:
             result = detect_video(one.image.name, Path(one.place), detector, options, moved)
+            if result.failure is not None:
+                reader.check_roots()
             if drawing is not None and result.failure is None:
                 drawing.write(result, Path(one.place), moved)
             yield msgspec.structs.replace(result, meta=one.image.meta)

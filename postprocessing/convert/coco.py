@@ -12,10 +12,10 @@ from typing import IO, Any
 
 import msgspec
 
+from core.replacing import whole_file
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
 from postprocessing.convert.base import Lines, Notes, Options
-from postprocessing.convert.places import part_file
 from postprocessing.convert.sizes import Size, Sizes
 
 #: The fields of COCO's own.
@@ -33,7 +33,7 @@ def write(results: Results, target: Path, options: Options, notes: Notes) -> int
     Raises InvalidRequest where the sizes of images are not known.
     """
     converter = _Converter(results, options, notes)
-    with part_file(target) as part, part.open("wb") as file, tempfile.TemporaryFile() as waiting:
+    with whole_file(target) as part, part.open("wb") as file, tempfile.TemporaryFile() as waiting:
         file.write(converter.head())
         converter.write_images(Lines(file), Lines(waiting))
         converter.sizes.check()

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from core.replacing import whole_file
 from core.results.format import BBox, Detection, ImageResult
 from core.results.reader import Results
 from core.results.versions import max_conf
 from postprocessing.cells import safe_cell
 from postprocessing.convert.base import Categories, Imported, Notes, Options, category_name
 from postprocessing.convert.csv_reading import Row, Table
-from postprocessing.convert.places import part_file
 
 COLUMNS = ("image_path", "max_confidence", "detections")
 #: The classes of that time, by which its programs know them.
@@ -32,7 +32,7 @@ def write(results: Results, target: Path, options: Options, notes: Notes) -> int
     """Write the table; returns the number of images, those that failed left out."""
     numbers = Categories(CLASSES, 5)
     count = 0
-    with part_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for image in results.images():

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from core.replacing import whole_file
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
 from postprocessing.cells import safe_cell
@@ -15,7 +16,6 @@ from postprocessing.convert.base import Categories, Imported, Notes, Options, ca
 from postprocessing.convert.cells import folders, time_cells
 from postprocessing.convert.csv_images import AFTER, after_cells
 from postprocessing.convert.csv_reading import Row, Table, about_image
-from postprocessing.convert.places import part_file
 
 _TIME = ("datetime", "date", "time")
 _BOX = ("x_min", "y_min", "box_width", "box_height")
@@ -29,7 +29,7 @@ _NO_DETECTION = [""] * len(_DETECTION)
 def write(results: Results, target: Path, options: Options, notes: Notes) -> int:
     """Write the table; returns the number of images."""
     rows = _Rows(results, options, notes)
-    with part_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(rows.header())
         writer.writerows(rows.of(results.images()))

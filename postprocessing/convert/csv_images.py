@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.replacing import whole_file
 from core.results.format import BBox, Detection, ImageResult
 from core.results.reader import Results
 from postprocessing.cells import safe_cell
 from postprocessing.convert.base import Categories, Imported, Notes, Options
 from postprocessing.convert.cells import folders, time_cells
 from postprocessing.convert.csv_reading import Row, Table, about_image
-from postprocessing.convert.places import part_file
 
 #: The columns that every table of images begins and ends with, the folders' left out.
 _TIME = ("datetime", "date", "time")
@@ -25,7 +25,7 @@ _WHOLE_PICTURE: BBox = (0.0, 0.0, 1.0, 1.0)
 def write(results: Results, target: Path, options: Options, notes: Notes) -> int:
     """Write the table; returns the number of images."""
     rows = _Rows(results, options, notes)
-    with part_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(rows.header())
         writer.writerows(rows.of(results.images()))

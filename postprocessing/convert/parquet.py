@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from core.errors import InvalidResults
+from core.replacing import whole_file
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
 from postprocessing.convert.base import Imported, Notes, Options, category_name
-from postprocessing.convert.places import part_file
 
 #: Images a row group: what is in memory at a time.
 GROUP = 10_000
@@ -47,7 +47,7 @@ def write(results: Results, target: Path, options: Options, notes: Notes) -> int
     schema = _schema(msgspec.json.encode({**around, "extra": results.extra}))
     count = 0
     rows = (_row(results, image, options) for image in results.images())
-    with part_file(target) as part, pq.ParquetWriter(part, schema) as writer:
+    with whole_file(target) as part, pq.ParquetWriter(part, schema) as writer:
         while group := list(islice(rows, GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema))
             count += len(group)

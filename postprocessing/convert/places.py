@@ -1,27 +1,16 @@
-"""Files and folders that appear when they are whole, and names that stay within them."""
+"""Folders that appear when they are whole, and names that stay within them."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 
+from core.containers.local_paths import real_path
 from core.errors import InvalidRequest
-from core.file_systems import folds_names, long_path
+from core.file_systems import folds_names
 from core.replacing import replace
 from core.safe_names import mark_of, safe_name
-
-
-@contextmanager
-def part_file(target: Path) -> Iterator[Path]:
-    """A path to write to, which takes the place of `target` when all went well."""
-    part = target.with_name(f".{target.name}.part")
-    try:
-        yield part
-        replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -49,8 +38,7 @@ class Places:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
-        real = str(folder.resolve())
-        self._folder = Path(long_path(real) if os.name == "nt" else real)
+        self._folder = Path(real_path(folder))
         self._folds = folds_names(folder)
 
     def write(self, name: str, suffix: str, data: bytes) -> str:

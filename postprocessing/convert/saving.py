@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from core.replacing import whole_file
 from core.results.format import FORMAT_VERSION, encode_image
 from core.results.writer import ResultsWriter, Written
 from postprocessing.convert.base import Imported
-from postprocessing.convert.places import part_file
 
 
 def save_imported(imported: Imported, target: Path, came_from: str) -> Written:
@@ -21,7 +21,7 @@ def save_imported(imported: Imported, target: Path, came_from: str) -> Written:
         for image in imported.images:
             waiting.write(encode_image(image) + b"\n")
         waiting.seek(0)
-        with part_file(target) as part, part.open("wb") as file:
+        with whole_file(target) as part, part.open("wb") as file:
             writer = ResultsWriter(file)
             writer.begin(_info(imported, came_from), _names(imported), _extra(imported))
             for line in _lines(waiting):

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import msgspec
 
+from core.replacing import whole_file
 from core.results.reader import Results
 from core.results.rewriting import failed_images, write_version
 from core.results.versions import WITH_FAILURES
 from core.results.writer import ListWriter
 from postprocessing.convert.base import Notes, Options
-from postprocessing.convert.places import part_file
 
 
 def write(results: Results, target: Path, options: Options, notes: Notes) -> int:
     """Write the results in `options.version`; for 1.0, failed images in a list beside them."""
-    with part_file(target) as part, part.open("wb") as file:
+    with whole_file(target) as part, part.open("wb") as file:
         written = write_version(results, file, options.version)
     if options.version < WITH_FAILURES:
         _write_failed(results, target.with_name(f"{target.stem}_failed_images.json"), notes)
@@ -22,7 +22,7 @@ def write(results: Results, target: Path, options: Options, notes: Notes) -> int
 
 
 def _write_failed(results: Results, target: Path, notes: Notes) -> None:
-    with part_file(target) as part, part.open("wb") as file:
+    with whole_file(target) as part, part.open("wb") as file:
         writer = ListWriter(file)
         writer.begin()
         for entry in failed_images(results):

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.replacing import replace
+from core.replacing import whole_file
 from core.secrets import redact
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -48,12 +48,8 @@ class Pages:
 
     def write_bytes(self, name: str, data: bytes) -> None:
         """Write a file of the preview, whole or not at all."""
-        target, part = self._folder / name, self._folder / f".{name}.part"
-        try:
+        with whole_file(self._folder / name) as part:
             part.write_bytes(data)
-            replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _policy(style: str) -> str:

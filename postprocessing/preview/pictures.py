@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
-from core.replacing import replace
+from core.replacing import whole_file
 from core.results.format import Detection, ImageResult
 from detection.render import blur, draw
 from postprocessing.preview.options import Options
@@ -106,9 +106,5 @@ def open_picture(images: Images, name: str, size: int) -> Image.Image:
 
 def save(picture: Image.Image, target: Path, quality: int) -> None:
     """Write a JPEG, whole or not at all."""
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with whole_file(target) as part:
         picture.save(part, "JPEG", quality=quality)
-        replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import InvalidRequest
-from core.replacing import replace
+from core.replacing import whole_file
 from core.results.reader import Results
 from postprocessing.repeats.cameras import Camera
 from postprocessing.repeats.finding import Limits, Repeat, find_repeats
@@ -66,8 +66,11 @@ def write_review(results: Results, limits: Limits, images: Path, folder: Path) -
     folder.mkdir(parents=True, exist_ok=True)
     reviewed, about = Reviewed(), results_file(results.path)
     repeats = find_repeats(results, limits, folder, reviewed.saw)
-    part = folder / f".{INDEX}.part"
-    with part.open("wb") as index_file, (folder / SHEET).open("w", encoding="utf-8") as page:
+    with (
+        whole_file(folder / INDEX) as part,  # the last to appear: without it nothing is whole
+        part.open("wb") as index_file,
+        (folder / SHEET).open("w", encoding="utf-8") as page,
+    ):
         index, sheet = IndexWriter(index_file), Sheet(page)
         index.begin(about, limits)
         sheet.begin(about.name)
@@ -78,7 +81,6 @@ def write_review(results: Results, limits: Limits, images: Path, folder: Path) -
             sheet.add(picture, drawn.size)
         index.end()
         sheet.end()
-    replace(part, folder / INDEX)  # last: without it the folder is not whole
     return reviewed
 
 

@@ -15,20 +15,6 @@ def detection(category: str, conf: float, frame: int | None = None) -> Detection
 
 
 @pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1000, "1.0 kB"),
-        (7_849_000, "7.8 MB"),
-        (4e15, "4000.0 TB"),
-    ],
-)
-def test_sizes(count: float, text: str) -> None:
-    assert local_words.size(count) == text
-
-
-@pytest.mark.parametrize(
     ("each_second", "text"), [(12.345, "12.3 images/s"), (0.0123, "0.012 images/s")]
 )
 def test_rates(each_second: float, text: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.file_systems import folds_names, is_folding, long_path
+from core.file_systems import folds_names, is_folding
 
 
 def test_what_a_file_system_makes_of_names_is_found_out_and_leaves_nothing(tmp_path: Path) -> None:
@@ -12,18 +12,6 @@ def test_what_a_file_system_makes_of_names_is_found_out_and_leaves_nothing(tmp_p
     assert folds_names(tmp_path) == (tmp_path / "A").exists()
     assert os.listdir(tmp_path) == ["a"]
     assert folds_names(tmp_path) is not sys.platform.startswith("linux")
-
-
-@pytest.mark.parametrize(
-    ("path", "long"),
-    [
-        ("C:\\pictures", "\\\\?\\C:\\pictures"),
-        ("\\\\nas\\share\\pictures", "\\\\?\\UNC\\nas\\share\\pictures"),
-        ("\\\\?\\C:\\pictures", "\\\\?\\C:\\pictures"),
-    ],
-)
-def test_paths_of_windows_may_be_long(path: str, long: str) -> None:
-    assert long_path(path) == long
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -141,7 +141,7 @@ def test_a_place_where_a_disk_was_mounted_is_no_failure_of_images(tmp_path: Path
 
 
 def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "MAX_IMAGE_BYTES", 3)
+    monkeypatch.setattr("core.containers.folder.MAX_IMAGE_BYTES", 3)
     (tmp_path / "a.jpg").write_bytes(b"data")
     failure = ImageFailure(FailureCode.FILE_TOO_LARGE)
     assert PlaceReader(()).read(str(tmp_path / "a.jpg")) == failure
