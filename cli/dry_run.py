@@ -13,7 +13,7 @@ from cli.local_setup import Setup, free_beside, size_of
 from cli.local_watchers import JsonDisplay, LineDisplay, Standing
 from cli.terminal import say
 from core.image_list import ListedImage
-from detection.local.crew import Crew, Share
+from detection.local.crew import Crew, OpenShard
 from detection.local.estimate import SAMPLE, Estimate, Pace, estimate
 from detection.local.image_work import ImageWork
 from detection.local.journal import Plan
@@ -74,7 +74,7 @@ def _tried(setup: Setup, plan: Plan, sample: list[ListedImage]) -> Estimate | No
         crew = Crew(_drawing_to(setup.work, pictures), setup.environments, Path(folder), write)
         each = -(-len(placed) // len(setup.environments)) or 1
         starts = range(0, len(placed), each)
-        crew.run((Share(at, placed[at : at + each]) for at in starts), lambda _index: None)
+        crew.run((OpenShard(at, placed[at : at + each]) for at in starts), lambda _index: None)
         drawn = size_of(pictures)
     rate = pace.rate()
     if rate is None:

@@ -37,7 +37,7 @@ _LOG_TAIL = 2000
 logger = logging.getLogger(__name__)
 
 
-class Share:
+class OpenShard:
     """What is left of one shard."""
 
     def __init__(self, index: int, placed: Sequence[Placed]) -> None:
@@ -75,7 +75,7 @@ class _Member:
 
     def __init__(self, work: Work, environment: Mapping[str, str], log: Path) -> None:
         self._work, self._environment, self._log = work, environment, log
-        self.share: Share | None = None
+        self.shard: OpenShard | None = None
         #: Deaths since it last finished an image.
         self.deaths = 0
         self.start()
@@ -119,7 +119,7 @@ class _Member:
 
 
 class Crew:
-    """Runs shares in as many processes as there are environments."""
+    """Runs shards in as many processes as there are environments."""
 
     def __init__(
         self,
@@ -136,32 +136,32 @@ class Crew:
         self._deaths: Counter[tuple[int, str]] = Counter()
         self._members: list[_Member] = []
 
-    def run(self, shares: Iterator[Share], done: Callable[[int], None]) -> None:
-        """Run all shares. `done` is told of each shard that is over.
+    def run(self, shards: Iterator[OpenShard], done: Callable[[int], None]) -> None:
+        """Run all shards. `done` is told of each shard that is over.
 
         Raises what a process says that stands in the way of all images, such as ModelUnavailable
         or StorageTrouble, and DetectorError when processes die again and again.
         """
-        self._shares, self._done = shares, done
-        self._next = self._next_share()
+        self._shards, self._done = shards, done
+        self._next = self._next_shard()
         if self._next is None:
             return
         try:
             self._members = [self._member(number) for number in range(len(self._environments))]
             while self._next is not None or any(
-                member.share is not None for member in self._members
+                member.shard is not None for member in self._members
             ):
                 self._listen()
         finally:
             for member in self._members:
                 member.end()
 
-    def _next_share(self) -> Share | None:
-        """The next share that is not done already."""
-        for share in self._shares:
-            if share.next() is not None:
-                return share
-            self._done(share.index)
+    def _next_shard(self) -> OpenShard | None:
+        """The next shard that is not done already."""
+        for shard in self._shards:
+            if shard.next() is not None:
+                return shard
+            self._done(shard.index)
         return None
 
     def _member(self, number: int) -> _Member:
@@ -195,21 +195,21 @@ class Crew:
             self._give(member)
 
     def _finished(self, member: _Member, line: bytes) -> None:
-        assert member.share is not None
-        self._write(member.share.index, line)
-        member.share.finished()
+        assert member.shard is not None
+        self._write(member.shard.index, line)
+        member.shard.finished()
         member.deaths = 0
 
     def _give(self, member: _Member) -> None:
         """Give a process that waits something to do, if there is something."""
-        if member.share is not None and member.share.next() is None:
-            self._done(member.share.index)
-            member.share = None
-        if member.share is None:
-            member.share, self._next = self._next, self._next_share()
-        if member.share is None:
+        if member.shard is not None and member.shard.next() is None:
+            self._done(member.shard.index)
+            member.shard = None
+        if member.shard is None:
+            member.shard, self._next = self._next, self._next_shard()
+        if member.shard is None:
             return
-        assignment = member.share.next()
+        assignment = member.shard.next()
         if assignment is None:
             return
         with suppress(BrokenPipeError, ConnectionResetError):  # it is heard of as dead
@@ -218,9 +218,9 @@ class Crew:
     def _died(self, member: _Member) -> None:
         member.end()
         member.deaths += 1
-        share = member.share
-        if share is not None and share.next() is not None and member.ready:
-            self._count_death(member, share)
+        shard = member.shard
+        if shard is not None and shard.next() is not None and member.ready:
+            self._count_death(member, shard)
         if member.deaths >= MAX_STARTS:
             raise DetectorError(
                 "The process that detects dies again and again "
@@ -229,11 +229,11 @@ class Crew:
             )
         member.start()
 
-    def _count_death(self, member: _Member, share: Share) -> None:
-        image = share.current.image
-        died_on = share.index, image.name
+    def _count_death(self, member: _Member, shard: OpenShard) -> None:
+        image = shard.current.image
+        died_on = shard.index, image.name
         self._deaths[died_on] += 1
-        share.go_carefully()
+        shard.go_carefully()
         if self._deaths[died_on] >= MAX_DEATHS:
             logger.warning("a process died %d times on %s", MAX_DEATHS, image.name)
             failure = ImageFailure(FailureCode.WORKER_CRASHED)

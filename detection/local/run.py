@@ -11,7 +11,7 @@ from core.catalog import Model
 from core.jobs import utc_now
 from core.results.reader import Results
 from core.results.writer import build_info
-from detection.local.crew import Crew, Share
+from detection.local.crew import Crew, OpenShard
 from detection.local.earlier import Entry, failed_only, unchanged
 from detection.local.journal import Journal, Plan
 from detection.local.merging import Merged, merge
@@ -96,9 +96,9 @@ class LocalRun(msgspec.Struct, frozen=True, kw_only=True):
 
         self.sources.learn_urls()
         crew = Crew(self.work, self.environments, self.journal.folder, write)
-        crew.run(self._shares(done), self.journal.end)
+        crew.run(self._open_shards(done), self.journal.end)
 
-    def _shares(self, done: Sequence[int]) -> Iterator[Share]:
+    def _open_shards(self, done: Sequence[int]) -> Iterator[OpenShard]:
         for index, count in enumerate(done):
             images = [image for image in self.journal.images(index) if not image.kept][count:]
-            yield Share(index, [Placed(one, self.sources.place_of(one.name)) for one in images])
+            yield OpenShard(index, [Placed(one, self.sources.place_of(one.name)) for one in images])

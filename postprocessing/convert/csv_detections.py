@@ -1,6 +1,5 @@
 """A table with a row for each detection, and one for each image that has none or failed."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -8,13 +7,12 @@ from typing import Any
 
 import msgspec
 
-from core.replacing import whole_file
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
 from postprocessing.cells import safe_cell
 from postprocessing.convert.base import Categories, Imported, Notes, Options, category_name
 from postprocessing.convert.cells import folders, time_cells
-from postprocessing.convert.csv_images import AFTER, after_cells
+from postprocessing.convert.csv_images import AFTER, after_cells, save_table
 from postprocessing.convert.csv_reading import Row, Table, about_image
 
 _TIME = ("datetime", "date", "time")
@@ -29,10 +27,7 @@ _NO_DETECTION = [""] * len(_DETECTION)
 def write(results: Results, target: Path, options: Options, notes: Notes) -> int:
     """Write the table; returns the number of images."""
     rows = _Rows(results, options, notes)
-    with whole_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(rows.header())
-        writer.writerows(rows.of(results.images()))
+    save_table(target, rows.header(), rows.of(results.images()))
     return rows.images
 
 

@@ -25,11 +25,16 @@ _WHOLE_PICTURE: BBox = (0.0, 0.0, 1.0, 1.0)
 def write(results: Results, target: Path, options: Options, notes: Notes) -> int:
     """Write the table; returns the number of images."""
     rows = _Rows(results, options, notes)
+    save_table(target, rows.header(), rows.of(results.images()))
+    return rows.images
+
+
+def save_table(target: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
+    """A table of values separated by commas, whole or not at all."""
     with whole_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(rows.header())
-        writer.writerows(rows.of(results.images()))
-    return rows.images
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 class _Rows:

@@ -11,7 +11,7 @@ from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 from core.results.format import ImageResult, decode_image, failed
 from detection.local import crew
-from detection.local.crew import MAX_DEATHS, Crew, Share
+from detection.local.crew import MAX_DEATHS, Crew, OpenShard
 from detection.local.work import Detect, Placed
 from tests.hash_work import HashWork
 from tests.pictures import jpeg
@@ -63,9 +63,9 @@ class Told:
 
 def run(tmp_path: Path, placed: list[Placed], work: object, processes: int = 1) -> Told:
     told = Told()
-    shares = (Share(number, placed[number * 4 : number * 4 + 4]) for number in range(3))
+    shards = (OpenShard(number, placed[number * 4 : number * 4 + 4]) for number in range(3))
     environments: list[dict[str, str]] = [{} for _ in range(processes)]
-    Crew(work, environments, tmp_path, told.write).run(shares, told.done.append)  # type: ignore[arg-type]
+    Crew(work, environments, tmp_path, told.write).run(shards, told.done.append)  # type: ignore[arg-type]
     return told
 
 
@@ -87,9 +87,9 @@ def test_every_image_is_told_once_and_in_order(
     assert set(begun(tmp_path / "notes").values()) == {1}
 
 
-def test_shares_that_are_done_start_no_process(tmp_path: Path) -> None:
+def test_shards_that_are_done_start_no_process(tmp_path: Path) -> None:
     told = Told()
-    Crew(Broken(), [{}], tmp_path, told.write).run(iter([Share(7, [])]), told.done.append)
+    Crew(Broken(), [{}], tmp_path, told.write).run(iter([OpenShard(7, [])]), told.done.append)
     assert (told.done, told.lines) == ([7], {})
 
 
@@ -140,7 +140,7 @@ def test_a_process_that_dies_in_the_middle_of_a_line_is_started_again(
 
     work = HashWork(notes=tmp_path / "notes", more_bytes=8 << 20)
     running = Crew(work, [{}], tmp_path, write)
-    running.run(iter([Share(0, photos[:4])]), told.done.append)
+    running.run(iter([OpenShard(0, photos[:4])]), told.done.append)
     assert [one.file for one in told.lines[0]] == NAMES[:4]
     assert told.failures == {}
 
@@ -164,7 +164,7 @@ def test_a_disk_that_takes_no_more_ends_all_processes(tmp_path: Path, photos: li
     work = HashWork(notes=tmp_path / "notes", delay=0.05)
     started = Crew(work, [{}, {}], tmp_path, full)
     with pytest.raises(OSError, match="full"):
-        started.run(iter([Share(0, photos)]), lambda _index: None)
+        started.run(iter([OpenShard(0, photos)]), lambda _index: None)
     count = sum(begun(tmp_path / "notes").values())
     time.sleep(0.3)
     assert sum(begun(tmp_path / "notes").values()) == count
