@@ -40,7 +40,33 @@ class Tool:
     peer: str | None = None
 
 
+_PEER = "from megadetector.postprocessing.{0} import {0} as tool"
 TOOLS = (
+    # The peer has no summary; this only loads the file, as each of its tools that counts does.
+    Tool(
+        "summary",
+        "summary {file}",
+        f"{_PEER.format('load_api_results')}; tool({{file!r}})",
+    ),
+    Tool(
+        "validate",
+        "validate {file}",
+        f"{_PEER.format('validate_batch_results')}; tool({{file!r}})",
+    ),
+    Tool(
+        "subset by folder",
+        "subset {file} --under site-1/ -o {out}",
+        "from megadetector.postprocessing import subset_json_detector_output as tool; "
+        "options = tool.SubsetJsonDetectorOutputOptions(); options.query = '^site-1/'; "
+        "tool.subset_json_detector_output({file!r}, {out!r}, options)",
+    ),
+    Tool(
+        "subset by confidence",
+        "subset {file} --above 0.2 -o {out}",
+        "from megadetector.postprocessing import subset_json_detector_output as tool; "
+        "options = tool.SubsetJsonDetectorOutputOptions(); options.confidence_threshold = 0.2; "
+        "tool.subset_json_detector_output({file!r}, {out!r}, options)",
+    ),
     Tool(
         "convert to CSV",
         "convert {file} --to csv -o {out}",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from core.results.reader import Results
-from postprocessing.light import LightImage, light_images
+from postprocessing.light import LightDetection, LightImage, light_images
 from postprocessing.thresholds import Threshold
 
 #: Bars of a histogram over confidences 0..1.
@@ -24,6 +24,13 @@ class FolderCount(msgspec.Struct):
     found: Counter[str] = msgspec.field(default_factory=Counter)
     empty: int = 0
     failed: int = 0
+
+    def add(self, other: "FolderCount") -> None:
+        """Count in what another folder holds."""
+        self.images += other.images
+        self.found += other.found
+        self.empty += other.empty
+        self.failed += other.failed
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -60,6 +67,8 @@ class _Counting:
     def __init__(self, categories: Mapping[str, str], threshold: Threshold, depth: int) -> None:
         self._categories, self._depth = categories, depth
         self._above = threshold.value
+        #: What images of one folder say again and again: their folder, as it was cut last.
+        self._last: tuple[str, FolderCount] | None = None
         self.summary = Summary(
             threshold=threshold,
             histogram={name: [0] * BARS for name in categories.values()},
@@ -67,25 +76,27 @@ class _Counting:
 
     def add(self, images: Iterable[LightImage]) -> None:
         for image in images:
-            self._count(image, self.summary.total, self._folder(image.file))
-            self._note_time(image.datetime)
+            self._count(image, self._folder(image.file))
+            if image.datetime is not None:
+                self._note_time(image.datetime)
+        for count in self.summary.folders.values():
+            self.summary.total.add(count)
 
-    def _count(self, image: LightImage, *counts: FolderCount) -> None:
-        found = self._found(image)
-        for count in counts:
-            count.images += 1
-            count.found.update(found)
-            if image.failure is not None:
-                count.failed += 1
-            elif not found:
-                count.empty += 1
+    def _count(self, image: LightImage, count: FolderCount) -> None:
+        count.images += 1
+        found = self._found(image.detections) if image.detections else ()
+        for name in found:
+            count.found[name] += 1
         if image.failure is not None:
+            count.failed += 1
             self.summary.failures[image.failure.rpartition(": ")[2]] += 1
+        elif not found:
+            count.empty += 1
 
-    def _found(self, image: LightImage) -> set[str]:
+    def _found(self, detections: Iterable[LightDetection]) -> set[str]:
         """Names of the categories above the threshold; each detection is counted on the way."""
         found = set()
-        for detection in image.detections or ():
+        for detection in detections:
             name = self._categories.get(detection.category, detection.category)
             if detection.conf < 0:
                 self.summary.struck_out += 1
@@ -98,16 +109,20 @@ class _Counting:
         return found
 
     def _folder(self, name: str) -> FolderCount:
-        parts = name.replace("\\", "/").split("/")[:-1]
-        folder = "/".join(parts[: self._depth])
+        lies_in = name.replace("\\", "/").rpartition("/")[0]
+        if self._last is None or self._last[0] != lies_in:
+            self._last = lies_in, self._folder_count("/".join(lies_in.split("/")[: self._depth]))
+        return self._last[1]
+
+    def _folder_count(self, folder: str) -> FolderCount:
         folders = self.summary.folders
         if folder not in folders and len(folders) >= MOST_FOLDERS:
             folder = OTHERS
         return folders.setdefault(folder, FolderCount())
 
-    def _note_time(self, time: str | None) -> None:
-        if time is None:
-            return
+    def _note_time(self, time: str) -> None:
         summary = self.summary
-        summary.first = time if summary.first is None else min(summary.first, time)
-        summary.last = time if summary.last is None else max(summary.last, time)
+        if summary.first is None or time < summary.first:
+            summary.first = time
+        if summary.last is None or time > summary.last:
+            summary.last = time

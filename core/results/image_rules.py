@@ -11,7 +11,7 @@ from core.results.rules import Context, Findings, error, is_count, is_number, wa
 from core.results.versions import Version
 
 #: How far beyond the edge a box may reach through the rounding of its corner and its size.
-_ROUNDING = 0.001
+ROUNDING = 0.001
 #: How far `max_detection_conf` may be off through rounding down, as programs since 2020 do it.
 _CONF_ROUNDING = 0.002
 _SIDES = ("x_min", "y_min", "width", "height")
@@ -23,6 +23,11 @@ def is_video(name: str) -> bool:
     return name.lower().endswith(_VIDEO_SUFFIXES)
 
 
+def is_absolute(name: str) -> bool:
+    """Whether a name is a whole path, of any system."""
+    return _ABSOLUTE.match(name) is not None
+
+
 def check_image(image: object, context: Context) -> Findings:
     """What is wrong with one entry of `images`."""
     if not isinstance(image, dict):
@@ -32,7 +37,7 @@ def check_image(image: object, context: Context) -> Findings:
     if not isinstance(name, str) or not name:
         yield error("/file", "must be a string that is not empty")
         name = ""
-    elif _ABSOLUTE.match(name):
+    elif is_absolute(name):
         yield warning("/file", "is an absolute path; relative ones survive a move")
     yield from _check_outcome(image, context)
     yield from _check_max_conf(image, context.version)
@@ -169,7 +174,7 @@ def _check_bbox(bbox: object) -> Findings:
 
 
 def _check_extent(left: float, top: float, width: float, height: float) -> Findings:
-    if left + width > 1 + _ROUNDING or top + height > 1 + _ROUNDING:
+    if left + width > 1 + ROUNDING or top + height > 1 + ROUNDING:
         yield warning("/bbox", "reaches beyond the picture; is it [x_min, y_min, width, height]?")
     if width == 0 or height == 0:
         yield warning("/bbox", "has no area")

@@ -17,6 +17,7 @@ from core.results.image_rules import check_image
 from core.results.layout import DECODE_ERRORS, Layout, RawImage, open_layout
 from core.results.reader import locate
 from core.results.rules import Context, Finding, Severity, check_top
+from core.results.sound_images import sound_name
 
 #: Faults that are kept by default; the rest are counted.
 KEPT = 1000
@@ -111,7 +112,11 @@ def _check_file(layout: Layout, tally: _Tally) -> None:
     seen: set[str] = set()
     for raw in layout.images():
         tally.images += 1
-        _check_one(raw, context, seen, tally)
+        name = sound_name(raw.json, context)
+        if name is None or name in seen:
+            _check_one(raw, context, seen, tally)
+        else:
+            seen.add(name)
 
 
 def _decoded_fields(layout: Layout, tally: _Tally) -> Iterator[tuple[str, Any]]:
