@@ -60,7 +60,7 @@ def run(path: Path, lines: int) -> None:
         writer.end()
     results = open_results(path)
     with timed("read raw lines", lines):
-        sum(1 for _ in results.layout.images())
+        sum(1 for _ in results.layout.raw_images())
     with timed("read images", lines):
         sum(1 for _ in results.images())
     with timed("validate", lines):

@@ -6,7 +6,7 @@ does not grow with the file. Any other is read whole.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,11 +15,8 @@ import msgspec
 
 from core.errors import InvalidResults
 from core.results import foreign
+from core.results.image_lines import CUT_OFF, DECODE_ERRORS, ImageLines, RawImage, T
 
-#: What decoding JSON may raise.
-DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-_CUT_OFF = "ends too early: it was cut off. Copy, download or make it again."
 _OPENING = b'"images": ['
 _BYTE = re.compile(r" \(byte (\d+)\)$")
 _NOT_NUMBERS = (b"NaN", b"Infinity", b"-Infinity")
@@ -30,36 +27,33 @@ _ENDING = re.compile(rb"\n[ \t\r]*\][ \t\r]*\n\s*\}$")
 _TAIL = 4096
 
 
-class RawImage(msgspec.Struct, frozen=True, gc=False):
-    """The JSON of one image, and where it stands."""
-
-    #: Position in `images`, from 0.
-    index: int
-    #: Line of the file, from 1; None where the file was read whole.
-    line: int | None
-    json: bytes | msgspec.Raw
-
-
 @dataclass(frozen=True)
 class Layout:
     """A results file, opened: the JSON of its top-level fields, `images` apart."""
 
     path: Path
     fields: dict[str, msgspec.Raw]
-    #: Where the first image line starts (line, byte); None for a layout that is not ours.
-    start: tuple[int, int] | None
-    whole: list[msgspec.Raw] | None = None
+    #: Of our own layout; of any other, the images are in memory.
+    lines: ImageLines | None
+    whole: Sequence[msgspec.Raw] = ()
 
-    def images(self) -> Iterator[RawImage]:
-        """The images in file order. Raises InvalidResults where the file is cut off or damaged."""
-        if self.start is None:
-            for index, raw in enumerate(self.whole or ()):
-                yield RawImage(index, None, raw)
-            return
-        line, offset = self.start
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            yield from _image_lines(self.path, file, line)
+    def images(self, many: Callable[[bytes], list[T]], one: Callable[[RawImage], T]) -> Iterator[T]:
+        """The images in file order: `many` decodes a list of them, `one` each of those it refuses.
+
+        `many` refuses by raising one of DECODE_ERRORS. Raises InvalidResults where the file is cut
+        off or damaged, and what `one` raises.
+        """
+        if self.lines is not None:
+            return self.lines.decoded(many, one)
+        return (one(RawImage(index, None, raw)) for index, raw in enumerate(self.whole))
+
+    def raw_images(self) -> Iterator[RawImage]:
+        """The same, none decoded."""
+        return self.images(_none_at_once, lambda raw: raw)
+
+
+def _none_at_once(_: bytes) -> list[RawImage]:
+    raise msgspec.DecodeError
 
 
 def open_layout(path: Path) -> Layout:
@@ -75,11 +69,11 @@ def open_layout(path: Path) -> Layout:
         header = _lined_header(file)
         tail = _tail(file)
     if header is not None and not tail.endswith(b"}"):
-        raise InvalidResults(f"{path} {_CUT_OFF}")
+        raise InvalidResults(f"{path} {CUT_OFF}")
     if header is None or not _ENDING.search(tail):
         return _whole(path)
     fields, line, offset = header
-    return Layout(path, fields, (line, offset))
+    return Layout(path, fields, ImageLines(path, line, offset))
 
 
 def _lined_header(file: BinaryIO) -> tuple[dict[str, msgspec.Raw], int, int] | None:
@@ -122,25 +116,6 @@ def _tail(file: BinaryIO) -> bytes:
     return file.read().rstrip()
 
 
-def _image_lines(path: Path, file: BinaryIO, first: int) -> Iterator[RawImage]:
-    comma = None  # whether the line before ended with one; None before the first
-    line = first
-    for line, full in enumerate(file, first):
-        text = full.strip()
-        if text == b"]":
-            break
-        if comma is False:
-            raise InvalidResults(f"{path}, line {line - 1}: the comma after this image is missing.")
-        comma = text.endswith(b",")
-        yield RawImage(line - first, line, text[:-1] if comma else text)
-    else:
-        raise InvalidResults(f"{path} {_CUT_OFF}")
-    if comma:
-        raise InvalidResults(f"{path}, line {line - 1}: the last image has a comma after it.")
-    if file.read().strip() != b"}":
-        raise InvalidResults(f"{path}, line {line + 1}: only the closing `}}` may follow here.")
-
-
 def _whole(path: Path) -> Layout:
     data = path.read_bytes()
     try:
@@ -166,7 +141,7 @@ def explain_json_error(error: Exception, data: bytes) -> str:
         return "is nested more deeply than any results file."
     match = _BYTE.search(str(error))
     if not match:
-        return _CUT_OFF
+        return CUT_OFF
     position = int(match[1])
     line = data.count(b"\n", 0, position) + 1
     column = position - data.rfind(b"\n", 0, position)

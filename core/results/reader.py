@@ -1,7 +1,7 @@
 """Reads results files of every version since 1.0, ours and other programs'."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ import msgspec
 
 from core.errors import InvalidResults
 from core.results.foreign import explain_object
-from core.results.format import ImageResult, decode_image
-from core.results.layout import DECODE_ERRORS, Layout, RawImage, open_layout
+from core.results.format import ImageResult, decode_image, decode_images
+from core.results.image_lines import DECODE_ERRORS, RawImage, T
+from core.results.layout import Layout, open_layout
 from core.results.versions import NEWEST, Version, read_version, version_text
 
 _WHERE = re.compile(r" - at `(.*)`$")
@@ -38,11 +39,18 @@ class Results:
 
     def images(self) -> Iterator[ImageResult]:
         """The images in file order. Raises InvalidResults, naming the place."""
-        for raw in self.layout.images():
+        return self.layout.images(decode_images, self.decoding(decode_image))
+
+    def decoding(self, decode: Callable[[bytes | msgspec.Raw], T]) -> Callable[[RawImage], T]:
+        """`decode` for one image; the errors that it raises name the place."""
+
+        def decode_one(raw: RawImage) -> T:
             try:
-                yield decode_image(raw.json)
+                return decode(raw.json)
             except DECODE_ERRORS as error:
                 raise invalid_image(self.path, raw, error) from error
+
+        return decode_one
 
 
 def open_results(path: Path) -> Results:

@@ -12,7 +12,6 @@ from msgspec import UNSET, Meta, UnsetType
 
 from core.results import versions
 from core.results.image_rules import ROUNDING, is_absolute, is_video
-from core.results.layout import DECODE_ERRORS
 from core.results.rules import Context
 
 _Share = Annotated[float, Meta(ge=0, le=1)]
@@ -41,24 +40,31 @@ class _SoundImage(msgspec.Struct, frozen=True, gc=False):
     max_detection_conf: float | UnsetType = UNSET
 
 
-_decoder = msgspec.json.Decoder(_SoundImage)
+_decoder = msgspec.json.Decoder(list[_SoundImage])
 
 
-def sound_name(text: bytes | msgspec.Raw, context: Context) -> str | None:
-    """The name of an image with which surely nothing is wrong; None where the rules must look."""
-    try:
-        image = _decoder.decode(text)
-    except DECODE_ERRORS:
-        return None
-    if context.version < versions.WITHOUT_MAX_CONF or image.max_detection_conf is not UNSET:
-        return None
-    if is_absolute(image.file) or is_video(image.file):
-        return None
-    sound = all(_is_sound(one, context) for one in image.detections)
-    return image.file if sound else None
+def sound_names(text: bytes, context: Context) -> list[str]:
+    """The names of the images of a JSON list, if surely nothing is wrong with any of them.
+
+    Raises one of DECODE_ERRORS where the rules must look.
+    """
+    images = _decoder.decode(text)
+    if not all(_is_sound(image, context) for image in images):
+        raise msgspec.ValidationError("some are not surely sound")
+    return [image.file for image in images]
 
 
-def _is_sound(detection: _SoundDetection, context: Context) -> bool:
+def _is_sound(image: _SoundImage, context: Context) -> bool:
+    return (
+        context.version >= versions.WITHOUT_MAX_CONF
+        and image.max_detection_conf is UNSET
+        and not is_absolute(image.file)
+        and not is_video(image.file)
+        and all(_is_sound_detection(one, context) for one in image.detections)
+    )
+
+
+def _is_sound_detection(detection: _SoundDetection, context: Context) -> bool:
     left, top, width, height = detection.bbox
     return (
         detection.category in context.detection_ids

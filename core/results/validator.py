@@ -13,11 +13,12 @@ import msgspec
 
 from core.errors import InvalidResults
 from core.results import versions
+from core.results.image_lines import DECODE_ERRORS, RawImage
 from core.results.image_rules import check_image
-from core.results.layout import DECODE_ERRORS, Layout, RawImage, open_layout
+from core.results.layout import Layout, open_layout
 from core.results.reader import locate
 from core.results.rules import Context, Finding, Severity, check_top
-from core.results.sound_images import sound_name
+from core.results.sound_images import sound_names
 
 #: Faults that are kept by default; the rest are counted.
 KEPT = 1000
@@ -110,13 +111,19 @@ def _check_file(layout: Layout, tally: _Tally) -> None:
         classification_ids=_ids(fields.get("classification_categories")),
     )
     seen: set[str] = set()
-    for raw in layout.images():
+
+    def sound(text: bytes) -> list[None]:
+        names = sound_names(text, context)
+        if len({*names}) < len(names) or not seen.isdisjoint(names):
+            raise msgspec.ValidationError("some stand twice")
+        seen.update(names)
+        return [None] * len(names)
+
+    def check(raw: RawImage) -> None:
+        _check_one(raw, context, seen, tally)
+
+    for _ in layout.images(sound, check):
         tally.images += 1
-        name = sound_name(raw.json, context)
-        if name is None or name in seen:
-            _check_one(raw, context, seen, tally)
-        else:
-            seen.add(name)
 
 
 def _decoded_fields(layout: Layout, tally: _Tally) -> Iterator[tuple[str, Any]]:

@@ -25,7 +25,7 @@ import msgspec
 from core.errors import InvalidRequest, InvalidResults
 from core.image_list import ListedImage
 from core.results.format import decode_image
-from core.results.layout import DECODE_ERRORS
+from core.results.image_lines import DECODE_ERRORS
 from detection.file_lock import held_alone
 from detection.local.durable import Appender, cut_to, write_whole
 from detection.local.settings import RunSettings, differences

@@ -11,7 +11,7 @@ import msgspec
 
 from core.errors import InvalidResults
 from core.results.format import Detection, ImageResult
-from core.results.layout import DECODE_ERRORS
+from core.results.image_lines import DECODE_ERRORS
 from postprocessing.cells import plain_cell
 
 _DELIMITERS = ",;\t"

@@ -8,7 +8,8 @@ import msgspec
 
 from core.errors import InvalidResults
 from core.results.format import ImageResult, decode_image
-from core.results.layout import DECODE_ERRORS, explain_json_error
+from core.results.image_lines import DECODE_ERRORS
+from core.results.layout import explain_json_error
 from core.results.reader import locate
 
 

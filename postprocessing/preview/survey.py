@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from core.results.format import ImageResult, decode_image
-from core.results.layout import DECODE_ERRORS
-from core.results.reader import Results, invalid_image
+from core.results.reader import Results
 from postprocessing.categories import ids_of
 from postprocessing.light import LightImage, light_images
 from postprocessing.preview.failures import FailureList
@@ -119,9 +118,7 @@ def _names(label: Label | None) -> frozenset[str]:
 
 def chosen_images(results: Results, indices: frozenset[int]) -> Iterator[tuple[int, ImageResult]]:
     """The images that stand at these places, whole. Raises InvalidResults, naming the place."""
-    for raw in results.layout.images():
+    decode = results.decoding(decode_image)
+    for raw in results.layout.raw_images():
         if raw.index in indices:
-            try:
-                yield raw.index, decode_image(raw.json)
-            except DECODE_ERRORS as error:
-                raise invalid_image(results.path, raw, error) from error
+            yield raw.index, decode(raw)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from core.errors import InvalidRequest
-from core.results.layout import DECODE_ERRORS
+from core.results.image_lines import DECODE_ERRORS
 from core.results.reader import Results, locate
 from postprocessing.disk import Names
 from postprocessing.timelapse import Shift, find_shift

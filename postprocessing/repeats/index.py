@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidRequest
 from core.results.format import Detection
-from core.results.layout import DECODE_ERRORS
+from core.results.image_lines import DECODE_ERRORS
 from core.results.writer import LinesWriter
 from postprocessing.repeats.finding import Limits, Repeat
 

@@ -63,7 +63,7 @@ def test_what_is_written_reads_back(
     assert list(results.images()) == images
     assert (results.info, results.detection_categories) == (INFO, CATEGORIES)
     assert results.extra == extra
-    assert results.layout.start is not None, "our own layout is read by lines"
+    assert results.layout.lines is not None, "our own layout is read by lines"
     assert path.stat().st_size == written.size
 
 

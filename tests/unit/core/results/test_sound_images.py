@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 
 from core.results.format import Detection, ImageResult, encode_image
+from core.results.image_lines import DECODE_ERRORS
 from core.results.image_rules import check_image
 from core.results.rules import Context
-from core.results.sound_images import sound_name
+from core.results.sound_images import sound_names
 from core.results.versions import NEWEST, Version
 from tests.unit.core.results.strategies import images
 
@@ -59,6 +60,15 @@ def changed() -> Iterator[Any]:
         yield {**IMAGE, "detections": [{n: v for n, v in FOUND.items() if n != field}]}
 
 
+def sound_name(text: bytes, context: Context) -> str | None:
+    """The name of an image by itself, if it is sound."""
+    try:
+        [name] = sound_names(b"[" + text + b"]", context)
+    except DECODE_ERRORS:
+        return None
+    return name
+
+
 def context(version: Version = NEWEST) -> Context:
     return Context(version, frozenset({"1"}), frozenset({"7"}))
 
@@ -97,7 +107,7 @@ def test_what_we_write_is_told_at_once(detections: list[Detection]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b'{"file": "a.jpg"}', b'{"file": "\xff", "detections": []}', b"[" * 10_000]
+    "text", [b"{", b'{"file": "a.jpg"}', b'{"file": "\xff", "detections": []}', b"[" * 10_000]
 )
 def test_what_cannot_be_decoded_is_left_to_the_rules(text: bytes) -> None:
     assert sound_name(text, context()) is None
