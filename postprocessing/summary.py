@@ -7,6 +7,7 @@ import msgspec
 
 from core.results.reader import Results
 from postprocessing.light import LightDetection, LightImage, light_images
+from postprocessing.splitting import folder_of
 from postprocessing.thresholds import Threshold
 
 #: Bars of a histogram over confidences 0..1.
@@ -67,8 +68,8 @@ class _Counting:
     def __init__(self, categories: Mapping[str, str], threshold: Threshold, depth: int) -> None:
         self._categories, self._depth = categories, depth
         self._above = threshold.value
-        #: What images of one folder say again and again: their folder, as it was cut last.
-        self._last: tuple[str, FolderCount] | None = None
+        #: By the whole folder of a name, so that a name is cut up once a folder.
+        self._known: dict[str, FolderCount] = {}
         self.summary = Summary(
             threshold=threshold,
             histogram={name: [0] * BARS for name in categories.values()},
@@ -109,12 +110,16 @@ class _Counting:
         return found
 
     def _folder(self, name: str) -> FolderCount:
-        lies_in = name.replace("\\", "/").rpartition("/")[0]
-        if self._last is None or self._last[0] != lies_in:
-            self._last = lies_in, self._folder_count("/".join(lies_in.split("/")[: self._depth]))
-        return self._last[1]
+        lies_in = name[: max(name.rfind("/"), name.rfind("\\"), 0)]
+        count = self._known.get(lies_in)
+        if count is None:
+            count = self._folder_count(name)
+            if len(self._known) < MOST_FOLDERS:
+                self._known[lies_in] = count
+        return count
 
-    def _folder_count(self, folder: str) -> FolderCount:
+    def _folder_count(self, name: str) -> FolderCount:
+        folder = folder_of(name, self._depth)
         folders = self.summary.folders
         if folder not in folders and len(folders) >= MOST_FOLDERS:
             folder = OTHERS

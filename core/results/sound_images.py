@@ -11,9 +11,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from core.results import versions
-from core.results.image_rules import ROUNDING, is_absolute, is_video
+from core.results.image_rules import ROUNDING, is_video
 from core.results.rules import Context
 
+#: Most names end like this, and need no closer look.
+_PICTURES = (".jpg", ".JPG")
 _Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -58,20 +60,27 @@ def _is_sound(image: _SoundImage, context: Context) -> bool:
     return (
         context.version >= versions.WITHOUT_MAX_CONF
         and image.max_detection_conf is UNSET
-        and not is_absolute(image.file)
-        and not is_video(image.file)
-        and all(_is_sound_detection(one, context) for one in image.detections)
+        and _is_sound_name(image.file)
+        and (not image.detections or _are_sound(image.detections, context))
     )
 
 
-def _is_sound_detection(detection: _SoundDetection, context: Context) -> bool:
-    left, top, width, height = detection.bbox
-    return (
-        detection.category in context.detection_ids
-        # The rules want a decimal point, and 1 and 1.0 are decoded to the same.
-        and not detection.conf.is_integer()
-        and left + width <= 1 + ROUNDING
-        and top + height <= 1 + ROUNDING
-        and width > 0
-        and height > 0
-    )
+def _is_sound_name(name: str) -> bool:
+    if name[0] in "/\\" or name[1:2] == ":":
+        return False
+    return name.endswith(_PICTURES) or not is_video(name)
+
+
+def _are_sound(detections: list[_SoundDetection], context: Context) -> bool:
+    for detection in detections:
+        left, top, width, height = detection.bbox
+        if (
+            detection.category not in context.detection_ids
+            # The rules want a decimal point, and 1 and 1.0 are decoded to the same.
+            or detection.conf.is_integer()
+            or not (width > 0 and height > 0)
+            or left + width > 1 + ROUNDING
+            or top + height > 1 + ROUNDING
+        ):
+            return False
+    return True
