@@ -71,7 +71,7 @@ class BySize(msgspec.Struct, frozen=True, kw_only=True):
 
 def with_detections(image: ImageResult, detections: list[Detection]) -> ImageResult:
     """The image with these detections in place of its own; a failure as it is."""
-    if image.detections is None or image.failure is not None:
+    if image.detections is None or image.failure is not None or image.detections == detections:
         return image
     return msgspec.structs.replace(image, detections=detections)
 

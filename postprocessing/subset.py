@@ -71,9 +71,9 @@ def _chosen(
 
 
 def _reduced(image: ImageResult, choice: Choice, ids: frozenset[str]) -> ImageResult:
-    if not choice.chooses_detections:
+    if not choice.chooses_detections or not image.detections:
         return image
-    kept = [one for one in image.detections or () if _is_kept(one, choice, ids)]
+    kept = [one for one in image.detections if _is_kept(one, choice, ids)]
     return with_detections(image, kept)
 
 

@@ -4,15 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from core.replacing import whole_file
 from core.results.format import ImageResult, decode_image, encode_image
 from core.results.reader import Results
-from core.results.versions import Version, failed_entry, image_in_version, info_in_version
+from core.results.versions import Version, encode_in_version, failed_entry, info_in_version
 from core.results.writer import ResultsWriter, Sink, Written
-
-_encoder = msgspec.json.Encoder()
 
 
 def save_results(
@@ -42,16 +38,15 @@ def write_version(results: Results, sink: Sink, version: Version) -> Written:
         info_in_version(results.info, version), results.detection_categories, results.extra
     )
     for image in results.images():
-        fields = image_in_version(image, version)
-        if fields is not None:
-            writer.write_line(_encoder.encode(fields))
+        line = encode_in_version(image, version)
+        if line is not None:
+            writer.write_line(line)
     return writer.end()
 
 
 def line_in_version(line: bytes, version: Version) -> bytes | None:
     """A line that `encode_image` made, in a version of the format; None where it leaves it out."""
-    fields = image_in_version(decode_image(line), version)
-    return None if fields is None else _encoder.encode(fields)
+    return encode_in_version(decode_image(line), version)
 
 
 def failed_images(results: Results) -> Iterator[str | list[str]]:

@@ -18,7 +18,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from core.results.format import CONF_DECIMALS, ImageResult, flat_image
+import msgspec
+
+from core.results.format import CONF_DECIMALS, ImageResult, encode_image, flat_image
 
 Version = tuple[int, int]
 
@@ -33,6 +35,7 @@ WITH_FRAMES_PROCESSED: Version = (1, 5)
 STRICT_NAMES: Version = (1, 6)
 NEWEST = STRICT_NAMES
 
+_encoder = msgspec.json.Encoder()
 _NUMBER = re.compile(r"(\d{1,4})\.(\d{1,4})")
 
 #: The two texts that programs of an era compare with: (image access, inference), until a version.
@@ -74,8 +77,16 @@ def info_in_version(info: Mapping[str, Any], version: Version) -> dict[str, Any]
     return {**info, "format_version": version_text(version)}
 
 
-def image_in_version(result: ImageResult, version: Version) -> dict[str, Any] | None:
-    """The image for a file of that version; None for a failure in 1.0: see `failed_entry`."""
+def encode_in_version(result: ImageResult, version: Version) -> bytes | None:
+    """The image's line in a file of that version; None for a failure in 1.0: see `failed_entry`."""
+    words_changed = result.failure is not None and version <= _FAILURES_UNTIL[-1][0]
+    if version >= WITHOUT_MAX_CONF and not words_changed:
+        return encode_image(result)
+    fields = _image_in_version(result, version)
+    return None if fields is None else _encoder.encode(fields)
+
+
+def _image_in_version(result: ImageResult, version: Version) -> dict[str, Any] | None:
     fields = flat_image(result)
     if result.failure is not None:
         return _failure_in_version(fields, version)
