@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fixtures.azurite",
     "tests.fixtures.demo_model",
+    "tests.fixtures.peer",
     "tests.fixtures.redis_server",
     "tests.fixtures.silence",
     "tests.fixtures.system",

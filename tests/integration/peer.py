@@ -8,17 +8,15 @@ from pathlib import Path
 from core.results.format import Detection, ImageResult
 from core.results.reader import open_results
 
-ROOT = Path(__file__).parents[2]
-PEER = ROOT / ".cache/peer/bin/python"
 #: One step of a written confidence is 0.001: the peer floors, we round.
 TOLERANCE = 0.0011
 #: Both list detections above `LISTED`; those from `COMPARED` on need a partner on the other side.
 LISTED, COMPARED = 0.005, 0.01
 
 
-def run_peer(model: Path, folder: Path, output: Path) -> list[ImageResult]:
-    """The results of the peer's `run_detector_batch` on a folder."""
-    command = [str(PEER), "-m", "megadetector.detection.run_detector_batch"]
+def run_peer(python: Path, model: Path, folder: Path, output: Path) -> list[ImageResult]:
+    """The results of the peer's `run_detector_batch` on a folder; `python` can import it."""
+    command = [str(python), "-m", "megadetector.detection.run_detector_batch"]
     command += [str(model), str(folder), str(output), f"--threshold={LISTED}"]
     command += ["--recursive", "--output_relative_filenames"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

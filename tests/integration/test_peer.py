@@ -1,8 +1,6 @@
 """The public package `megadetector` finds the same in the same pictures (docs/peers.md)."""
 
-import fcntl
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +13,8 @@ from core.containers.listing import IMAGE_SUFFIXES
 from core.results.format import Detection, ImageResult
 from detection.detector import Detector
 from detection.pipeline import PipelineOptions, run_pipeline
-from tests.integration.peer import COMPARED, LISTED, PEER, ROOT, differences, run_peer
+from tests.fixtures.peer import ROOT
+from tests.integration.peer import COMPARED, LISTED, differences, run_peer
 from tests.integration.test_photographs import PHOTOGRAPHS, STORED, photograph
 from tests.pictures import encoded, exif_bytes
 
@@ -104,18 +103,6 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def peer() -> None:
-    # Test processes that run side by side install it once.
-    with (PEER.parents[2] / ".peer.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        got = subprocess.run(
-            [ROOT / "scripts/get-peer"], capture_output=True, text=True, check=False
-        )
-    if got.returncode:
-        pytest.fail(got.stderr, pytrace=False)
-
-
 def our_results(folder: Path, detector: Detector) -> list[ImageResult]:
     container = LocalFolder(folder)
     images = [image for page in container.pages() for image in page.images]
@@ -139,11 +126,11 @@ def found(image: ImageResult) -> Sequence[Detection]:
 
 
 @pytest.mark.timeout(400)  # the first time the peer is fetched
-@pytest.mark.usefixtures("peer")
 def test_the_peer_finds_the_same(
-    demo_model: Path, demo_detector: Detector, pictures: Path, tmp_path: Path
+    peer: Path, demo_model: Path, demo_detector: Detector, pictures: Path, tmp_path: Path
 ) -> None:
-    theirs = {image.file: image for image in run_peer(demo_model, pictures, tmp_path / "peer.json")}
+    found_there = run_peer(peer, demo_model, pictures, tmp_path / "peer.json")
+    theirs = {image.file: image for image in found_there}
     ours = {image.file: image for image in our_results(pictures, demo_detector)}
     assert ours.keys() == theirs.keys()
     refusing = {name: refused(ours[name], theirs[name]) for name in ours}
