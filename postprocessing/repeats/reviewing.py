@@ -69,7 +69,8 @@ def write_review(results: Results, limits: Limits, images: Path, folder: Path) -
     with (
         whole_file(folder / INDEX) as part,  # the last to appear: without it nothing is whole
         part.open("wb") as index_file,
-        (folder / SHEET).open("w", encoding="utf-8") as page,
+        whole_file(folder / SHEET) as sheet_part,
+        sheet_part.open("w", encoding="utf-8") as page,
     ):
         index, sheet = IndexWriter(index_file), Sheet(page)
         index.begin(about, limits)

@@ -1,0 +1,165 @@
+"""Files that are no results, or are damaged, and names that mean harm, given to every tool."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli import exit_codes
+from cli.main import run
+from tests.pictures import jpeg
+from tests.post_examples import COMMANDS, DEPLOYMENTS, examples_of
+from tests.results_files import detection, failure, image, write_results
+
+#: Of each tool an example that reads `results.json`, one that writes if there is one.
+LINES = {
+    name: next((line for line in examples_of(name) if " -o " in line), examples_of(name)[0])
+    for name in COMMANDS
+}
+#: What these have made before they come to the fault stays, and is written over the next time.
+GOES_ON = {"post crops", "post preview"}
+
+#: Most images of these results have no file.
+WELL = (exit_codes.DONE, exit_codes.SOME_FAILED)
+
+
+def whole(folder: Path) -> bytes:
+    path = folder / "whole.json"
+    write_results(path, *(image(f"a/{n}.jpg", detection()) for n in range(400)))
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+def cut_in_a_line(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def cut_after_a_line(data: bytes) -> bytes:
+    return data[: data.index(b"\n", len(data) // 2) + 1]
+
+
+def indented_and_cut(data: bytes) -> bytes:
+    return data.replace(b"},", b"},\n  ").replace(b'"images": [', b'"images":\n [')[:-40]
+
+
+def with_nan(data: bytes) -> bytes:
+    return data.replace(b'a/250.jpg","detections":[{"category":"1","conf":0.9', NAN_LINE)
+
+
+NAN_LINE = b'a/250.jpg","detections":[{"category":"1","conf":NaN'
+#: How a file is spoiled, and what must be said of it.
+SPOILED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "0 bytes": (lambda _: b"", "is empty"),
+    "cut in a line": (cut_in_a_line, "cut off"),
+    "cut after a line": (cut_after_a_line, "cut off"),
+    "indented and cut": (indented_and_cut, "cut off"),
+    "NaN": (with_nan, "/images/250"),
+    "a version to come": (lambda data: data.replace(b'"1.6"', b'"2.0"'), "/info/format_version"),
+    "no version": (lambda data: data.replace(b'"1.6"', b'"new"'), "/info/format_version"),
+    "a list": (lambda _: b'[{"file": "a.jpg"}]', "list"),
+    "COCO": (lambda _: b'{"images": [], "annotations": [], "categories": []}', "COCO"),
+    "a picture": (lambda _: jpeg(), "results.json"),
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, in one that nothing may be written to, with what examples name."""
+    home = tmp_path / "home"
+    (home / "photos/a").mkdir(parents=True)
+    (home / "photos/a/1.jpg").write_bytes(jpeg())
+    write_results(home / "more.json", image("west/1.jpg"))
+    (home / "deployments.csv").write_text(DEPLOYMENTS)
+    (home / "truth.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    monkeypatch.chdir(home)
+    return home
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def post(name: str) -> int:
+    return run(shlex.split(LINES[name])[1:])
+
+
+@pytest.mark.parametrize("kind", SPOILED)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_is_told_and_nothing_is_written(
+    home: Path, capsys: pytest.CaptureFixture[str], name: str, kind: str
+) -> None:
+    spoil, told = SPOILED[kind]
+    data = whole(home)
+    spoiled = spoil(data)
+    assert spoiled != data
+    (home / "results.json").write_bytes(data)
+    if name == "post repeats remove":
+        assert post("post repeats find") == 0
+        told = "results.json"  # it is not the file that the pictures were made for
+    (home / "results.json").write_bytes(spoiled)
+    before = files(home)
+    capsys.readouterr()
+    assert post(name) != 0
+    out, err = capsys.readouterr()
+    assert told in out + err
+    assert "Traceback" not in out + err
+    assert files(home) == before or name in GOES_ON
+    assert (home / "results.json").read_bytes() == spoiled
+    (home / "results.json").write_bytes(data)
+    assert post(name) in WELL
+
+
+#: Names that lead out of a folder, that a system reserves, that markup or a spreadsheet would run.
+HOSTILE = (
+    *("../secret.jpg", "a/../../secret.jpg", "..\\secret.jpg", "/etc/hostname", "C:\\secret.jpg"),
+    *("%2e%2e%2fsecret.jpg", "..%2fsecret.jpg", "CON.jpg", "aux/NUL.jpg", "a/b.", "a /b.jpg"),
+    *("A/1.jpg", "a/1.JPG", "<script>alert(1)</script>.jpg", "=cmd|' /C calc'!A0.jpg", "-rf.jpg"),
+    *(
+        "a\n.jpg",
+        "\u202egpj.exe.jpg",
+        "e\u0301.jpg",
+        "\u00e9.jpg",
+        "//server/share/x.jpg",
+        "a" * 300,
+    ),
+)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_names_that_mean_harm_do_none(
+    home: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    secret = home.parent / "secret.jpg"
+    secret.write_bytes(jpeg())
+    sure = detection()
+    found = [image(file, sure, datetime="2026-05-02 06:11:54") for file in HOSTILE]
+    write_results(home / "results.json", image("a/1.jpg", sure), *found, failure("../gone.jpg"))
+    if name == "post repeats remove":
+        assert post("post repeats find") in WELL
+    assert post(name) in WELL
+    outside = {path for path in files(home.parent) if not path.is_relative_to(home)}
+    assert outside == {secret}
+    assert secret.read_bytes() == jpeg()
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+#: For the others each entry is an image.
+REFUSE_DOUBLES = {"post validate", "post combine"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_images_that_stand_twice_are_told_or_both_taken(
+    home: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    twice = [image("a/1.jpg", detection()), image("a/1.jpg", detection("2", 0.7))]
+    write_results(home / "results.json", *twice)
+    before = (home / "photos/a/1.jpg").read_bytes()
+    if name == "post repeats remove":
+        assert post("post repeats find") in WELL
+    capsys.readouterr()
+    assert (post(name) in WELL) == (name not in REFUSE_DOUBLES)
+    if name in REFUSE_DOUBLES:
+        assert "a/1.jpg" in "".join(capsys.readouterr())
+    assert (home / "photos/a/1.jpg").read_bytes() == before
