@@ -4,7 +4,7 @@ A camera takes several pictures of one visit. Counts of images say how long some
 counts of events, how often it came.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -39,23 +39,38 @@ class Undated(msgspec.Struct):
     images: int = 0
 
 
+def camera_folder(depth: int | None) -> Callable[[str], str]:
+    """Tells the camera of an image: its folder, or its first folders, as many as `depth`."""
+
+    def camera_of(name: str) -> str:
+        return folder_of(name, len(name) if depth is None else depth)
+
+    return camera_of
+
+
+_WHOLE_FOLDER = camera_folder(None)
+
+
 def events(
-    results: Results, threshold: float, *, gap: int = GAP, depth: int | None = None
+    results: Results,
+    threshold: float,
+    *,
+    gap: int = GAP,
+    camera_of: Callable[[str], str | None] = _WHOLE_FOLDER,
 ) -> tuple[list[Event], Undated]:
     """The events of all cameras, by camera and time, and how many images have no time.
 
-    A camera is the folder of an image, or with `depth` its first folders. Memory grows with the
-    images. Raises InvalidResults.
+    `camera_of` tells the camera of an image by its name; images of none are left out. Memory grows
+    with the images. Raises InvalidResults.
     """
     cameras: dict[str, list[tuple[datetime, LightImage]]] = {}
     undated = Undated()
     for image in light_images(results):
-        taken = _time(image.datetime)
+        taken, camera = time_of(image.datetime), camera_of(image.file)
         if taken is None:
             undated.images += 1
-            continue
-        folders = image.file.count("/") + image.file.count("\\") if depth is None else depth
-        cameras.setdefault(folder_of(image.file, folders), []).append((taken, image))
+        elif camera is not None:
+            cameras.setdefault(camera, []).append((taken, image))
     found: list[Event] = []
     for camera in sorted(cameras):
         found += _events(camera, cameras[camera], threshold, gap, results.detection_categories)
@@ -93,7 +108,8 @@ def _counts(image: LightImage, threshold: float, categories: Mapping[str, str]) 
     return counts
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(text: str | None) -> datetime | None:
+    """When an image was taken, by its camera's clock; None where it does not tell."""
     try:
         return datetime.strptime(text or "", _TIME)
     except ValueError:

@@ -35,6 +35,7 @@ _WORDS = {
     "scores": "--scores",
     "deployments": "--deployments",
     "timezone": "--timezone",
+    "gap": "--events",
     "metadata": "--metadata",
     "version": "--format-version",
 }
@@ -95,6 +96,14 @@ def _zone(context: click.Context, option: click.Parameter, value: str | None) ->
     "--deployments", type=_FILE, help="CSV of Camtrap DP's deployments, with a column `folder`."
 )
 @click.option("--timezone", callback=_zone, help="What the cameras' clocks showed, such as +02:00.")
+@click.option(
+    "--events",
+    "gap",
+    type=click.IntRange(1),
+    metavar="SECONDS",
+    help="Also write events into a Camtrap DP: images of a deployment at most so long after one "
+    "another.",
+)
 @click.option(
     "--metadata", type=_FILE, help="JSON with the contributors, project ... of a Camtrap DP."
 )

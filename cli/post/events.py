@@ -9,7 +9,7 @@ from cli.post.options import examples, output_option, results_argument, threshol
 from cli.terminal import say
 from core.results.reader import open_results
 from postprocessing.cells import safe_cell
-from postprocessing.events import GAP, Event
+from postprocessing.events import GAP, Event, camera_folder
 from postprocessing.events import events as found_events
 from postprocessing.saving import refuse_input
 from postprocessing.thresholds import typical
@@ -41,12 +41,12 @@ def events(
     An event is images of one camera without a long gap between.
 
     Times are those of the cameras' clocks. A category's count is the most of it that one image of
-    the event shows.
+    the event shows. For Camtrap DP see `megabatch post convert --to camtrap-dp --events`.
     """
     opened = open_results(results)
     refuse_input(output, results)
     above = typical(opened, threshold)
-    found, undated = found_events(opened, above.value, gap=gap, depth=depth)
+    found, undated = found_events(opened, above.value, gap=gap, camera_of=camera_folder(depth))
     names = list(opened.detection_categories.values())
     with output.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)

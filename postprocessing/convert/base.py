@@ -65,6 +65,8 @@ class Options:
     deployments: Path | None = None
     #: What the cameras' clocks showed.
     timezone: tzinfo | None = None
+    #: Seconds between two images of one event, at most; None for no events.
+    gap: int | None = None
     #: JSON with what only people know of a data package.
     metadata: Path | None = None
     version: Version = NEWEST

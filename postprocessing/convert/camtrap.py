@@ -18,10 +18,11 @@ from urllib.parse import quote
 import msgspec
 
 from core.errors import InvalidRequest, InvalidResults
-from core.results.format import Detection, ImageResult
+from core.results.format import ImageResult
 from core.results.reader import Results
 from postprocessing.cells import safe_cell
-from postprocessing.convert.base import Notes, Options, category_name
+from postprocessing.convert.base import Notes, Options
+from postprocessing.convert.camtrap_observations import Cells, Observations
 from postprocessing.convert.camtrap_schema import (
     PATH_PATTERN,
     PROFILE,
@@ -33,17 +34,16 @@ from postprocessing.convert.camtrap_schema import (
 from postprocessing.convert.deployments import Deployments, iso
 from postprocessing.convert.foreign_json import read_object
 from postprocessing.convert.places import part_folder
+from postprocessing.events import Event, events, time_of
 
 #: Where the table schemas lie in the package; the profile wants their version in the path.
 SCHEMAS = f"schemas/{VERSION}"
 #: What the profile asks for and only people know.
 _TOLD_BY_PEOPLE = ("contributors", "project")
-_TYPES = {"animal": "animal", "person": "human", "human": "human", "vehicle": "vehicle"}
 _UNKNOWN_FIELDS = (
     *("width", "height", "latitude", "longitude", "truncated", "meta"),
     *("frame_rate", "frames_processed"),
 )
-_TIME = "%Y-%m-%d %H:%M:%S"
 _PATH = re.compile(PATH_PATTERN)
 
 
@@ -60,7 +60,7 @@ def write(results: Results, target: Path, options: Options, notes: Notes) -> int
     with part_folder(target) as part:
         count = tables.write(part)
         _write_schemas(part)
-        package = {**_package(deployments), **told}
+        package = {**_package(deployments, tables.taxa), **told}
         (part / "datapackage.json").write_bytes(_pretty(package))
     for name in _TOLD_BY_PEOPLE:
         if name not in package:
@@ -86,7 +86,7 @@ def _write_schemas(folder: Path) -> None:
         (folder / SCHEMAS / f"{table}-table-schema.json").write_bytes(_pretty(schema(table)))
 
 
-def _package(deployments: Deployments) -> dict[str, Any]:
+def _package(deployments: Deployments, taxa: list[dict[str, Any]]) -> dict[str, Any]:
     first, last = deployments.span()
     resources = [
         {
@@ -106,7 +106,7 @@ def _package(deployments: Deployments) -> dict[str, Any]:
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "spatial": deployments.area(),
         "temporal": {"start": first, "end": last},
-        "taxonomic": [],
+        "taxonomic": taxa,
     }
 
 
@@ -115,9 +115,19 @@ class _Tables:
         self, results: Results, deployments: Deployments, options: Options, notes: Notes
     ) -> None:
         self._results, self._deployments = results, deployments
-        self._options, self._notes = options, notes
-        self._by = _classified_by(results.info)
-        self._observations = 0
+        self._timezone, self._notes = options.timezone, notes
+        self._observations = Observations(results, options, notes, self._events(options))
+
+    def _events(self, options: Options) -> Mapping[str, Event]:
+        if options.gap is None:
+            return {}
+        found, _ = events(self._results, 0, gap=options.gap, camera_of=self._deployments.of)
+        return {name: event for event in found for name in event.images}
+
+    @property
+    def taxa(self) -> list[dict[str, Any]]:
+        """What was observed, once all is written."""
+        return [taxon.described() for _, taxon in sorted(self._observations.taxa.items())]
 
     def write(self, folder: Path) -> int:
         """Write the three tables; returns the number of media."""
@@ -134,21 +144,22 @@ class _Tables:
             for name, writer in writers.items():
                 writer.writerow(columns(name))
             writers["deployments"].writerows(self._deployments.cells())
-            for media, observations in self._rows():
+            observed = writers["observations"]
+            for image, media in self._media():
                 count += 1
                 writers["media"].writerow(_in_order("media", media))
-                rows = (_in_order("observations", one) for one in observations)
-                writers["observations"].writerows(rows)
+                observed.writerows(_rows(self._observations.of_image(image, media)))
+            observed.writerows(_rows(self._observations.of_events()))
         return count
 
-    def _rows(self) -> Iterator[tuple[dict[str, Any], Iterator[dict[str, Any]]]]:
+    def _media(self) -> Iterator[tuple[ImageResult, Cells]]:
         for index, image in enumerate(self._results.images(), 1):
-            media = self._media(index, image)
+            media = self._row(index, image)
             if media is not None:
                 self._notes.add_told(image, _UNKNOWN_FIELDS)
-                yield media, self._of(image, media)
+                yield image, media
 
-    def _media(self, index: int, image: ImageResult) -> dict[str, Any] | None:
+    def _row(self, index: int, image: ImageResult) -> Cells | None:
         deployment, taken = self._deployments.of(image.file), self._taken(image)
         kind = mimetypes.guess_type(PurePosixPath(image.file).name)[0] or ""
         if deployment is None:
@@ -169,65 +180,16 @@ class _Tables:
         return None
 
     def _taken(self, image: ImageResult) -> str | None:
-        try:
-            time = datetime.strptime(image.datetime or "", _TIME)
-        except ValueError:
-            return None
-        return iso(time.replace(tzinfo=self._options.timezone))
+        time = time_of(image.datetime)
+        return None if time is None else iso(time.replace(tzinfo=self._timezone))
 
-    def _of(self, image: ImageResult, media: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The observations of an image: one a detection, else that there is none."""
-        about = {
-            **{name: media[name] for name in ("deploymentID", "mediaID")},
-            **dict.fromkeys(("eventStart", "eventEnd"), media["timestamp"]),
-            "observationLevel": "media",
-        }
-        if image.detections is None:
-            comment = safe_cell(image.failure or "")
-            yield self._numbered(
-                {**about, "observationType": "unclassified", "observationComments": comment}
-            )
-            return
-        counted = [one for one in image.detections if self._options.counts(one)]
-        for detection in counted:
-            yield self._numbered({**about, **self._by, **self._observed(detection)})
-        if not counted:
-            yield self._numbered({**about, **self._by, "observationType": "blank"})
 
-    def _numbered(self, observation: dict[str, Any]) -> dict[str, Any]:
-        self._observations += 1
-        return {"observationID": f"o{self._observations:07}", **observation}
-
-    def _observed(self, detection: Detection) -> dict[str, Any]:
-        name = category_name(self._results, detection)
-        self._notes.add_fields(detection.extra, "detections")
-        tags = [] if name in _TYPES else [f"category:{_tag(name)}"]
-        classes = self._results.classification_categories
-        for number, conf in detection.classifications or ():
-            tags.append(f"class:{_tag(classes.get(number, number))}:{conf:g}")
-        return {
-            "observationType": _TYPES.get(name, "unknown"),
-            "count": 1,
-            **self._box(detection),
-            "classificationProbability": detection.conf if detection.conf <= 1 else "",
-            "observationTags": " | ".join(tags),
-        }
-
-    def _box(self, detection: Detection) -> dict[str, float]:
-        x, y, width, height = detection.bbox
-        if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < width <= 1 and 0 < height <= 1):
-            self._notes.add("boxes that leave the picture or have no size")
-            return {}
-        return {"bboxX": x, "bboxY": y, "bboxWidth": width, "bboxHeight": height}
+def _rows(observations: Iterator[Cells]) -> Iterator[list[Any]]:
+    return (_in_order("observations", one) for one in observations)
 
 
 def _in_order(table: str, cells: Mapping[str, Any]) -> list[Any]:
     return [cells.get(name, "") for name in columns(table)]
-
-
-def _tag(text: str) -> str:
-    """A text for a list of tags, whose marks are `|` and `:`."""
-    return re.sub(r"[|:\s]+", " ", text).strip()
 
 
 def _file(name: str) -> dict[str, str]:
@@ -238,19 +200,3 @@ def _file(name: str) -> dict[str, str]:
         path = f"%{ord(path[0]):02X}{path[1:]}" if path[0] in "./~-" else path
     comment = {} if path == name else {"mediaComments": f"name in the results: {name!r}"}
     return {"filePath": path, "fileName": path.rpartition("/")[2], **comment}
-
-
-def _classified_by(info: Mapping[str, Any]) -> dict[str, str]:
-    """By what detections were made, and when; of our own files it is known that it is UTC."""
-    told = {
-        "classificationMethod": "machine",
-        "classifiedBy": safe_cell(str(info.get("detector") or "")),
-    }
-    own = info.get("custom_metadata")
-    if not isinstance(own, dict) or "megabatch" not in own:
-        return told
-    try:
-        time = datetime.strptime(str(info.get("detection_completion_time")), _TIME)
-    except ValueError:
-        return told
-    return {**told, "classificationTimestamp": iso(time.replace(tzinfo=UTC))}

@@ -38,8 +38,9 @@ class Target:
     options: frozenset[str] = frozenset()
     #: It cannot say how sure a detection is, or counts: without a threshold it needs the typical.
     typical: bool = False
-    #: It has a place for all that stands around the images.
+    #: It has a place for all that stands around the images; else for these fields.
     whole: bool = False
+    fields: frozenset[str] = frozenset({"classification_categories"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,9 @@ TARGETS: Mapping[str, Target] = {
     "labelme": Target(write=labelme.write, options=_DRAWN, typical=True),
     "camtrap-dp": Target(
         write=camtrap.write,
-        options=frozenset({"threshold", "deployments", "timezone", "metadata"}),
+        options=frozenset({"threshold", "deployments", "timezone", "gap", "metadata"}),
         typical=True,
+        fields=frozenset({"classification_categories", "classification_category_descriptions"}),
     ),
 }
 
@@ -95,9 +97,8 @@ def convert_to(name: str, results: Results, target: Path, options: Options, note
     """
     refuse_input(target, results.path)
     if not TARGETS[name].whole:
-        for field in results.extra:
-            if field != "classification_categories":
-                notes.add(f"field `{field}` of the file")
+        for field in results.extra.keys() - TARGETS[name].fields:
+            notes.add(f"field `{field}` of the file")
     return TARGETS[name].write(results, target, with_threshold(results, name, options), notes)
 
 

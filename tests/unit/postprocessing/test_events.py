@@ -1,10 +1,11 @@
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from postprocessing.cells import safe_cell
-from postprocessing.events import Event, events
+from postprocessing.events import Event, camera_folder, events
 from tests.results_files import detection, failure, image, write_results
 
 
@@ -12,7 +13,7 @@ def at(file: str, time: str, *found: dict[str, object]) -> dict[str, object]:
     return image(file, *found, datetime=f"2026-05-02 {time}")
 
 
-def found(tmp_path: Path, *images: dict[str, object], **options: int) -> list[Event]:
+def found(tmp_path: Path, *images: dict[str, object], **options: Any) -> list[Event]:
     return events(write_results(tmp_path / "r.json", *images), 0.5, **options)[0]
 
 
@@ -31,7 +32,10 @@ def test_a_gap_of_so_many_seconds_is_still_one_event(tmp_path: Path) -> None:
 def test_each_folder_is_a_camera_or_so_many_of_them(tmp_path: Path) -> None:
     images = at("a/x/1.jpg", "06:00:00"), at("a/y/1.jpg", "06:00:01"), at("b/1.jpg", "06:00:02")
     assert [one.camera for one in found(tmp_path, *images)] == ["a/x", "a/y", "b"]
-    assert [one.camera for one in found(tmp_path, *images, depth=1)] == ["a", "b"]
+    assert [one.camera for one in found(tmp_path, *images, camera_of=camera_folder(1))] == [
+        "a",
+        "b",
+    ]
 
 
 def test_a_count_is_the_most_that_one_image_shows(tmp_path: Path) -> None:

@@ -213,3 +213,119 @@ def test_neither_place_nor_time_zone_is_invented(
 ) -> None:
     with pytest.raises(InvalidRequest, match="needs --deployments and --timezone"):
         package(season, deployments, **{missing: None})
+
+
+LION = "ddf59264;mammalia;carnivora;felidae;panthera;leo;lion"
+CLASSES = {"0": "lion", "1": "cat family", "2": "blank", "3": "wolf pup", "4": "odd"}
+DESCRIPTIONS = {
+    "0": LION,
+    "1": ";mammalia;carnivora;felidae;;;",
+    "2": "f1f2;;;;;;blank",
+    "3": "a1;mammalia;carnivora;canidae;canis;lupus familiaris;dog",
+    "4": "not;seven;words",
+}
+
+
+def classified(number: str, conf: float = 0.75) -> dict[str, Any]:
+    return detection("1", 0.9, classifications=[["4", 0.1], [number, conf]])
+
+
+def with_classes(tmp_path: Path, *images: dict[str, Any]) -> Results:
+    return write_results(
+        tmp_path / "results.json",
+        *images,
+        classification_categories=CLASSES,
+        classification_category_descriptions=DESCRIPTIONS,
+    )
+
+
+def test_scientific_names_are_those_that_the_results_tell(
+    deployments: Path, tmp_path: Path
+) -> None:
+    found = [image(f"north/{n}.jpg", classified(n), **TIME) for n in CLASSES]
+    told = package(with_classes(tmp_path, *found), deployments)
+    observed = rows(tmp_path / "package", "observations")
+    assert [(one["scientificName"], one["classificationProbability"]) for one in observed] == [
+        *(("Panthera leo", "0.75"), ("Felidae", "0.75"), ("", "0.9")),
+        *(("Canis lupus familiaris", "0.75"), ("", "0.9")),
+    ]
+    described = json.loads((tmp_path / "package/datapackage.json").read_text())
+    names = {one["scientificName"]: one for one in described["taxonomic"]}
+    assert names["Panthera leo"] == {
+        "scientificName": "Panthera leo",
+        "taxonRank": "species",
+        "taxonID": "ddf59264",
+        "class": "Mammalia",
+        "order": "Carnivora",
+        "family": "Felidae",
+        "genus": "Panthera",
+        "vernacularNames": {"eng": "lion"},
+    }
+    assert {name: one["taxonRank"] for name, one in names.items()} == {
+        "Canis lupus familiaris": "subspecies",
+        "Felidae": "family",
+        "Panthera leo": "species",
+    }
+    assert not [what for what in told if "descriptions" in what]
+    assert list(faults(tmp_path / "package")) == []
+
+
+def at(name: str, second: int, *found: dict[str, Any]) -> dict[str, Any]:
+    return image(name, *found, datetime=f"2026-05-02 06:00:{second:02}")
+
+
+def of_events(folder: Path) -> list[dict[str, str]]:
+    found = rows(folder / "package", "observations")
+    return [one for one in found if one["observationLevel"] == "event"]
+
+
+def test_events_are_told_beside_their_media(deployments: Path, tmp_path: Path) -> None:
+    results = with_classes(
+        tmp_path,
+        at("north/1/a.jpg", 0, classified("0"), classified("1")),
+        at("north/1/b.jpg", 10, classified("0"), classified("0"), detection("2", 0.8)),
+        at("north/2/c.jpg", 20, detection("3", 0.9)),  # of another deployment
+        {**failure("south/d.jpg"), "datetime": "2026-05-02 06:00:00"},
+        {**failure("south/e.jpg"), "datetime": "2026-05-02 06:00:21"},
+        at("south/f.jpg", 35, detection("1", 0.2)),
+    )
+    package(results, deployments, gap=15)
+    found = [
+        *(
+            (one["deploymentID"], one["eventID"], one["observationType"], one["count"])
+            for one in of_events(tmp_path)
+        )
+    ]
+    assert found == [
+        *(("N", "e0000001", "vehicle", "1"), ("N1", "e0000002", "animal", "2")),
+        *(("N1", "e0000002", "animal", "1"), ("N1", "e0000002", "human", "1")),
+        *(("S", "e0000003", "unclassified", ""), ("S", "e0000004", "blank", "")),
+    ]
+    lions = of_events(tmp_path)[1]
+    assert (lions["scientificName"], lions["mediaID"]) == ("Panthera leo", "")
+    assert (lions["eventStart"], lions["eventEnd"]) == (
+        *("2026-05-02T06:00:00+0200", "2026-05-02T06:00:10+0200"),
+    )
+    media = [one for one in rows(tmp_path / "package", "observations") if one["mediaID"]]
+    assert {(one["mediaID"], one["eventID"]) for one in media} == {
+        *(("m0000001", "e0000002"), ("m0000002", "e0000002"), ("m0000003", "e0000001")),
+        *(("m0000004", "e0000003"), ("m0000005", "e0000004"), ("m0000006", "e0000004")),
+    }
+    assert media[0]["eventEnd"] == lions["eventEnd"]
+    assert list(faults(tmp_path / "package")) == []
+
+
+def test_without_a_gap_there_are_no_events(
+    season: Results, deployments: Path, tmp_path: Path
+) -> None:
+    package(season, deployments)
+    assert of_events(tmp_path) == []
+    assert {one["eventID"] for one in rows(tmp_path / "package", "observations")} == {""}
+
+
+def test_an_event_of_images_that_are_no_media_is_left_out(
+    season: Results, deployments: Path, tmp_path: Path
+) -> None:
+    package(season, deployments, gap=60)
+    kinds = [(one["deploymentID"], one["observationType"]) for one in of_events(tmp_path)]
+    assert kinds == [("N", "blank"), ("N1", "animal"), ("N1", "human"), ("S", "unclassified")]

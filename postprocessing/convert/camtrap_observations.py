@@ -1,0 +1,197 @@
+"""The observations of a Camtrap DP: what each image shows, and what each event does."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from typing import Any
+
+import msgspec
+
+from core.results.format import Detection, ImageResult
+from core.results.reader import Results
+from postprocessing.cells import safe_cell
+from postprocessing.convert.base import Notes, Options, category_name
+from postprocessing.convert.deployments import iso
+from postprocessing.convert.taxa import Taxon, taxa_of
+from postprocessing.events import Event, time_of
+
+_TYPES = {"animal": "animal", "person": "human", "human": "human", "vehicle": "vehicle"}
+
+Cells = dict[str, Any]
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """What one individual was taken for; those of one kind are counted together."""
+
+    type: str
+    scientific_name: str = ""
+    tag: str = ""
+
+    def cells(self) -> Cells:
+        return {"observationType": self.type, "scientificName": self.scientific_name}
+
+
+class _Seen(msgspec.Struct):
+    """What the images of an event show."""
+
+    deployment: str
+    #: Of each kind the most that one image shows.
+    counts: Counter[_Kind] = msgspec.field(default_factory=Counter)
+    #: Images in which the detector looked.
+    looked_at: int = 0
+
+
+class Observations:
+    """Makes the rows of the table. `events`: by the name of an image, the one that it is part of.
+
+    Rows of events are complete when those of all images were made.
+    """
+
+    def __init__(
+        self, results: Results, options: Options, notes: Notes, events: Mapping[str, Event]
+    ) -> None:
+        self._results, self._options, self._notes = results, options, notes
+        self._events = events
+        self._numbers = {id(event): f"e{n:07}" for n, event in enumerate(_each(events), 1)}
+        self._seen: dict[str, _Seen] = {}
+        self._taxa = taxa_of(results)
+        self._by = _classified_by(results.info)
+        self._count = 0
+        #: Those that were observed, by name.
+        self.taxa: dict[str, Taxon] = {}
+
+    def of_image(self, image: ImageResult, media: Cells) -> Iterator[Cells]:
+        """One a detection, else that there is none; `media`: the row of the image."""
+        about = {
+            **{name: media[name] for name in ("deploymentID", "mediaID")},
+            **self._when(image.file, media["timestamp"]),
+            "observationLevel": "media",
+        }
+        if image.detections is None:
+            comment = safe_cell(image.failure or "")
+            self._note(image.file, media["deploymentID"], None)
+            yield self._numbered(
+                {**about, "observationType": "unclassified", "observationComments": comment}
+            )
+            return
+        counted = [one for one in image.detections if self._options.counts(one)]
+        kinds = [self._kind(one) for one in counted]
+        self._note(image.file, media["deploymentID"], Counter(kinds))
+        for detection, kind in zip(counted, kinds, strict=True):
+            yield self._numbered({**about, **self._by, **self._observed(detection, kind)})
+        if not counted:
+            yield self._numbered({**about, **self._by, "observationType": "blank"})
+
+    def of_events(self) -> Iterator[Cells]:
+        """One a kind that an event shows, else that there is none."""
+        for event in _each(self._events):
+            seen = self._seen.get(self._numbers[id(event)])
+            if seen is None:  # none of its images is among the media
+                continue
+            about = {
+                "deploymentID": seen.deployment,
+                **self._when(event.images[0], ""),
+                "observationLevel": "event",
+            }
+            for kind, count in seen.counts.items():
+                found = {**kind.cells(), "count": count, "observationTags": kind.tag}
+                yield self._numbered({**about, **self._by, **found})
+            if not seen.looked_at:
+                yield self._numbered({**about, "observationType": "unclassified"})
+            elif not seen.counts:
+                yield self._numbered({**about, **self._by, "observationType": "blank"})
+
+    def _when(self, name: str, taken: str) -> Cells:
+        """Times of the event; of an image that is part of none, those of the image."""
+        event = self._events.get(name)
+        if event is None:
+            return dict.fromkeys(("eventStart", "eventEnd"), taken)
+        zone = self._options.timezone
+        return {
+            "eventID": self._numbers[id(event)],
+            "eventStart": iso(event.start.replace(tzinfo=zone)),
+            "eventEnd": iso(event.end.replace(tzinfo=zone)),
+        }
+
+    def _note(self, name: str, deployment: str, found: Counter[_Kind] | None) -> None:
+        """Keep what an image shows for its event; None where nobody knows."""
+        event = self._events.get(name)
+        if event is None:
+            return
+        seen = self._seen.setdefault(self._numbers[id(event)], _Seen(deployment))
+        if found is not None:
+            seen.looked_at += 1
+            seen.counts |= found
+
+    def _numbered(self, observation: Cells) -> Cells:
+        self._count += 1
+        return {"observationID": f"o{self._count:07}", **observation}
+
+    def _kind(self, detection: Detection) -> _Kind:
+        name = category_name(self._results, detection)
+        taxon, _ = self._taxon(detection)
+        if taxon is not None:
+            self.taxa[taxon.name] = taxon
+        return _Kind(
+            _TYPES.get(name, "unknown"),
+            "" if taxon is None else taxon.name,
+            "" if name in _TYPES else f"category:{_tag(name)}",
+        )
+
+    def _taxon(self, detection: Detection) -> tuple[Taxon | None, float]:
+        """What the surest class is called in science, and how sure that is."""
+        number, conf = max(detection.classifications or (), key=_second, default=("", 0.0))
+        return self._taxa.get(number), conf
+
+    def _observed(self, detection: Detection, kind: _Kind) -> Cells:
+        self._notes.add_fields(detection.extra, "detections")
+        taxon, class_conf = self._taxon(detection)
+        conf = detection.conf if taxon is None else class_conf
+        tags = [kind.tag] if kind.tag else []
+        classes = self._results.classification_categories
+        for number, sure in detection.classifications or ():
+            tags.append(f"class:{_tag(classes.get(number, number))}:{sure:g}")
+        return {
+            **kind.cells(),
+            "count": 1,
+            **self._box(detection),
+            "classificationProbability": conf if conf <= 1 else "",
+            "observationTags": " | ".join(tags),
+        }
+
+    def _box(self, detection: Detection) -> dict[str, float]:
+        x, y, width, height = detection.bbox
+        if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < width <= 1 and 0 < height <= 1):
+            self._notes.add("boxes that leave the picture or have no size")
+            return {}
+        return {"bboxX": x, "bboxY": y, "bboxWidth": width, "bboxHeight": height}
+
+
+def _each(events: Mapping[str, Event]) -> Iterator[Event]:
+    """Each event once, in its order."""
+    return iter({id(event): event for event in events.values()}.values())
+
+
+def _second(pair: tuple[str, float]) -> float:
+    return pair[1]
+
+
+def _tag(text: str) -> str:
+    """A text for a list of tags, whose marks are `|` and `:`."""
+    return re.sub(r"[|:\s]+", " ", text).strip()
+
+
+def _classified_by(info: Mapping[str, Any]) -> dict[str, str]:
+    """By what detections were made, and when; of our own files it is known that it is UTC."""
+    told = {
+        "classificationMethod": "machine",
+        "classifiedBy": safe_cell(str(info.get("detector") or "")),
+    }
+    own = info.get("custom_metadata")
+    if not isinstance(own, dict) or "megabatch" not in own:
+        return told
+    time = time_of(str(info.get("detection_completion_time")))
+    if time is None:
+        return told
+    return {**told, "classificationTimestamp": iso(time.replace(tzinfo=UTC))}
