@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from core.errors import ConfigError
 
 _DETECT = ("tensorflow", "numpy", "PIL", "simplejpeg", "av", "google.protobuf")
-_POST = ("numpy", "PIL", "jinja2", "pyarrow")
+_POST = ("numpy", "PIL", "jinja2", "pyarrow", "matplotlib")
 _SERVICE = ("celery", "redis", "obstore", "cryptography", "azure.storage.blob", "requests")
 _API = (
     *("flask", "flask_openapi3", "flask_openapi3_swagger"),

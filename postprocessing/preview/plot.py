@@ -1,70 +1,86 @@
-"""Curves as points of an SVG, which a page draws in its own colours."""
+"""Precision over recall, drawn as SVG: once for light pages, once for dark ones."""
 
-from collections.abc import Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from postprocessing.preview.accuracy import Counts, Curve, Measure
 
-#: The square that a curve lies in, in the SVG's units, and where it begins.
-SIDE, LEFT, TOP = 300, 48, 12
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Inches, and points of text: in a page 96 pixels are an inch.
+_SIDE, _TEXT = 4.0, 9
 #: Points that are drawn: more cannot be seen.
 _MOST_POINTS = 400
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """A point of the curve that is told apart."""
+class Palette(msgspec.Struct, frozen=True):
+    """The colours of a page, as in `preview.css`."""
 
-    kind: str
-    x: str
-    y: str
-
-
-class Plot(msgspec.Struct, frozen=True):
-    """Precision over recall."""
-
-    #: `x,y` of each point, as a polyline takes them; empty where nothing was detected.
+    card: str
+    text: str
+    quiet: str
     line: str
-    marks: list[Mark]
-    ticks: list[tuple[str, str, str]]
+    accent: str
+    target: str
 
 
-def plot_of(measure: Measure) -> Plot:
-    marks = [("threshold", measure.at_threshold), ("target", measure.at_target)]
-    return Plot(
-        line="" if measure.curve is None else _line(measure.curve),
-        marks=[mark for kind, counts in marks for mark in _mark(kind, counts)],
-        ticks=[(f"{tick:g}", _x(tick), _y(tick)) for tick in (0, 0.2, 0.4, 0.6, 0.8, 1)],
-    )
+LIGHT = Palette("#ffffff", "#1c2421", "#56625d", "#d9ded9", "#1f5f45", "#0b5a8f")
+DARK = Palette("#1b2220", "#e8ece9", "#a4b1ab", "#36413c", "#7fd0ab", "#86c5ee")
 
 
-def _line(curve: Curve) -> str:
+def plot_of(measure: Measure, palette: Palette) -> bytes:
+    """An SVG that says the same each time that it is drawn."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_style(palette)):
+        figure = Figure(figsize=(_SIDE, _SIDE), layout="constrained")
+        axes = figure.add_subplot(
+            xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02)
+        )
+        if measure.curve is not None:
+            _draw_curve(axes, measure.curve, palette.accent)
+        _draw_mark(axes, measure.at_threshold, palette.text)
+        _draw_mark(axes, measure.at_target, palette.target)
+        drawn = BytesIO()
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()
+
+
+def _style(palette: Palette) -> dict[Any, Any]:
+    """Letters are shapes, so that they look the same where a font is missing."""
+    return {
+        "axes.edgecolor": palette.line,
+        "axes.facecolor": palette.card,
+        "axes.grid": True,
+        "axes.labelcolor": palette.quiet,
+        "figure.facecolor": palette.card,
+        "font.size": _TEXT,
+        "grid.color": palette.line,
+        "savefig.facecolor": palette.card,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "megabatch",
+        "xtick.color": palette.quiet,
+        "ytick.color": palette.quiet,
+    }
+
+
+def _draw_curve(axes: "Axes", curve: Curve, colour: str) -> None:
     """In steps, as the average precision adds them up; without images that have no detection."""
     kept = np.flatnonzero(curve.scores > 0)
+    if not len(kept):
+        return
     if len(kept) > _MOST_POINTS:
         kept = kept[np.linspace(0, len(kept) - 1, _MOST_POINTS).round().astype(int)]
-    recalls, precisions = curve.recall[kept].tolist(), curve.precision[kept].tolist()
-    return " ".join(_steps(recalls, precisions))
+    recall, precision = curve.recall[kept], curve.precision[kept]
+    axes.step(np.append(0, recall), np.append(precision[0], precision), color=colour, linewidth=2)
 
 
-def _steps(recalls: Sequence[float], precisions: Sequence[float]) -> list[str]:
-    befores = [0.0, *recalls]
-    return [
-        f"{_x(before)},{_y(precision)} {_x(recall)},{_y(precision)}"
-        for before, recall, precision in zip(befores, recalls, precisions, strict=False)
-    ]
-
-
-def _mark(kind: str, counts: Counts | None) -> list[Mark]:
+def _draw_mark(axes: "Axes", counts: Counts | None, colour: str) -> None:
     if counts is None or counts.recall is None or counts.precision is None:
-        return []
-    return [Mark(kind, _x(counts.recall), _y(counts.precision))]
-
-
-def _x(share: float) -> str:
-    return f"{LEFT + SIDE * share:.1f}"
-
-
-def _y(share: float) -> str:
-    return f"{TOP + SIDE * (1 - share):.1f}"
+        return
+    axes.plot(counts.recall, counts.precision, "o", color=colour, clip_on=False, markersize=8)

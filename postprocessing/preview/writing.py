@@ -23,14 +23,15 @@ from postprocessing.preview.judging import Accuracy, Judge
 from postprocessing.preview.options import Options, check
 from postprocessing.preview.pages import ICON, Pages
 from postprocessing.preview.pictures import LARGE, SMALL, Artist
-from postprocessing.preview.plot import plot_of
+from postprocessing.preview.plot import DARK, LIGHT, plot_of
 from postprocessing.preview.sources import Images
 from postprocessing.preview.survey import Survey, chosen_images
 from postprocessing.preview.truth import Truth
 from postprocessing.preview.view import Section, Viewer
 
 INDEX, NUMBERS = "index.html", "preview.json"
-_OURS = ("*.html", ICON, TABLE, f"{LARGE}/*.jpg", f"{SMALL}/*.jpg")
+CURVE = "precision-recall"
+_OURS = ("*.html", f"{CURVE}-*.svg", ICON, TABLE, f"{LARGE}/*.jpg", f"{SMALL}/*.jpg")
 
 #: Is called with how many pictures are drawn, and how many there will be.
 Watcher = Callable[[int, int], object]
@@ -126,10 +127,14 @@ def _write_pages(pages: Pages, preview: Preview, failures: FailureList) -> None:
 
 
 def _write_accuracy(pages: Pages, accuracy: Accuracy, sections: list[Section]) -> None:
+    for number, one in enumerate(accuracy.measures):
+        pages.write_bytes(f"{CURVE}-{number}.svg", plot_of(one, LIGHT))
+        pages.write_bytes(f"{CURVE}-{number}-dark.svg", plot_of(one, DARK))
     pages.write(
         "accuracy.html",
         "accuracy.html",
-        plots=[(one, plot_of(one)) for one in accuracy.measures],
+        curve=CURVE,
+        measures=accuracy.measures,
         table=table_of(accuracy.said),
         wrong=[one for one in sections if one.is_wrong],
     )

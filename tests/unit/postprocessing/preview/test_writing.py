@@ -273,7 +273,9 @@ def test_with_a_truth_there_are_numbers_and_pages_of_what_is_wrong(
     assert anything["at_threshold"]["precision"] == 0.5
     assert anything["at_target"]["threshold"] == 0.369
     text = page(tmp_path / "out", "accuracy.html")
-    assert text.count("<svg") == len(numbers["accuracy"])
+    plots = {path.name for path in (tmp_path / "out").glob("*.svg")}
+    assert len(plots) == 2 * len(numbers["accuracy"]) + 1  # and the icon
+    assert all(name in text for name in plots)
     assert "Truth: vehicle" in page(tmp_path / "out", "06-false-negatives.html")
 
 
