@@ -15,6 +15,7 @@ from cli.client import Client, ServedJob
 from cli.container_source import container_url, is_folder, url_file_option
 from cli.ending import wait_for
 from cli.metadata_source import metadata_option
+from cli.numbers import FloatRange
 from cli.report import report_lines
 from cli.service import (
     advised,
@@ -85,7 +86,7 @@ _PROCESSING = (
     click.option("--model", help="Name of a model; see `megabatch models list`."),
     click.option(
         "--detection-threshold",
-        type=click.FloatRange(0, 1),
+        type=FloatRange(0, 1),
         help="Detections must score strictly above it to stand in the results file.",
     ),
     click.option(

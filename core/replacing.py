@@ -21,6 +21,10 @@ def whole_file(target: Path) -> Iterator[Path]:
     try:
         yield part
         replace(part, target)
+    except OSError as error:
+        if error.filename == str(part):  # nobody knows that name
+            error.filename, error.filename2 = str(target), None
+        raise
     finally:
         part.unlink(missing_ok=True)
 

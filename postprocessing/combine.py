@@ -9,7 +9,9 @@ from core.errors import InvalidRequest
 from core.results.format import ImageResult
 from core.results.reader import Results
 from core.results.versions import info_in_version
+from postprocessing.disk import forward
 from postprocessing.light import light_images
+from postprocessing.thresholds import AND
 
 #: Names that a message tells.
 _SHOWN = 5
@@ -31,7 +33,7 @@ class Combined(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...]
     info: dict[str, Any]
     categories: dict[str, str]
-    #: Name to the source whose entry is taken.
+    #: Name, with `/` for each backslash, to the source whose entry is taken.
     winners: dict[str, int]
     #: Failures that gave way to another file's entry.
     replaced: int
@@ -41,7 +43,7 @@ class Combined(msgspec.Struct, frozen=True, kw_only=True):
         for number, source in enumerate(self.sources):
             for image in source.results.images():
                 name = source.name_of(image.file)
-                if self.winners[name] == number:
+                if self.winners[forward(name)] == number:
                     yield msgspec.structs.replace(image, file=name)
 
 
@@ -53,6 +55,8 @@ def combine(sources: Sequence[Source], *, mixed: bool = False) -> Combined:
     or where an image succeeded in several.
     """
     conflicts = _conflicts_of_info(sources) if not mixed else []
+    if conflicts:
+        conflicts.append("(--mixed puts together what different models and settings have found)")
     conflicts += _conflicts_of_categories(sources) + _conflicts_of_fields(sources)
     if conflicts:
         raise InvalidRequest("\n  ".join(["These files do not go together:", *conflicts]))
@@ -94,13 +98,14 @@ def _winners(sources: Sequence[Source]) -> tuple[dict[str, int], int]:
     found = _Winners()
     for number, source in enumerate(sources):
         for image in light_images(source.results):
-            found.add(number, source.name_of(image.file), image.failure is not None)
+            name = forward(source.name_of(image.file))
+            found.add(number, name, image.failure is not None)
     if found.twice:
         more = f", and {len(found.twice) - _SHOWN:,} more" if len(found.twice) > _SHOWN else ""
         raise InvalidRequest(
             f"These images have results more than once: {', '.join(found.twice[:_SHOWN])}{more}. "
-            "Give the files of containers that share names a prefix each, or take the images out "
-            "of one file."
+            "Where they are different images, give a file a prefix (`--prefix card1/=FILE`); where "
+            "they are the same, take them out of one file with `megabatch post subset`."
         )
     return found.winners, found.replaced
 
@@ -172,6 +177,6 @@ def _info(sources: Sequence[Source]) -> dict[str, Any]:
     )
     detectors = list(_told(sources)["detector"])
     if len(detectors) > 1:
-        info["detector"] = " and ".join(detectors)
+        info["detector"] = AND.join(detectors)
         info.pop("detector_metadata", None)
     return info

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from core.results.reader import Results
+from postprocessing.disk import forward
 from postprocessing.light import LightImage, light_images
 from postprocessing.thresholds import Threshold
 
@@ -67,13 +68,16 @@ def _count(comparison: Comparison, file: str, first: str, second: str) -> None:
 
 
 def _seen(results: Results, threshold: float) -> Iterator[tuple[str, str]]:
-    """Each image, and what is said of it: `animal`, `animal and person`, `empty`, `failed`."""
+    """Each image, and what is said of it: `animal`, `animal and person`, `empty`, `failed`.
+
+    Names have `/` for each backslash.
+    """
     categories = results.detection_categories
     # The same few texts stand for millions of images.
     texts: dict[Seen, str] = {}
     for image in light_images(results):
         seen = _categories(image, threshold, categories)
-        yield image.file, texts.setdefault(seen, " and ".join(seen))
+        yield forward(image.file), texts.setdefault(seen, " and ".join(seen))
 
 
 def _categories(image: LightImage, threshold: float, categories: dict[str, str]) -> Seen:

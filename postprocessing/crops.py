@@ -10,12 +10,12 @@ from PIL import Image
 from core.containers.file_names import file_name_of
 from core.file_systems import folds_names
 from core.picture_names import crop_name
-from core.replacing import whole_file
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
 from detection.render import pixel_box
 from postprocessing.cells import safe_cell
-from postprocessing.disk import Names
+from postprocessing.convert.places import part_folder
+from postprocessing.disk import Names, forward
 from postprocessing.upright import NOT_READ, open_upright
 
 TABLE = "crops.csv"
@@ -46,19 +46,19 @@ class Cropped(msgspec.Struct, kw_only=True):
 def crop_all(results: Results, root: Path, disk: Names, out: Path, options: CropOptions) -> Cropped:
     """Cut out what `options` choose, below `out`, and write the table `crops.csv` there.
 
-    `disk`: what lies below `root`. Raises OSError where a file cannot be written.
+    `out` appears when all is done. `disk`: what lies below `root`. Raises InvalidRequest where
+    `out` holds something, OSError where a file cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    cutting = _Cutting(results, root, disk, options, folds_names(out))
-    table = whole_file(out / TABLE)
-    with table as part, part.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(_COLUMNS)
-        for image in results.images():
-            for name, crop, row in cutting.crops_of(image):
-                _save(crop, out / name)
-                rows.writerow(row)
-                cutting.cropped.crops += 1
+    with part_folder(out) as part:
+        cutting = _Cutting(results, root, disk, options, folds_names(part))
+        with (part / TABLE).open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(_COLUMNS)
+            for image in results.images():
+                for name, crop, row in cutting.crops_of(image):
+                    _save(crop, part / name)
+                    rows.writerow(row)
+                    cutting.cropped.crops += 1
     return cutting.cropped
 
 
@@ -95,7 +95,7 @@ class _Cutting:
             return
         for index, detection in chosen.items():
             category = self._categories.get(detection.category, detection.category)
-            name = crop_name(image.file, index, category, folds=self._folds)
+            name = crop_name(forward(image.file), index, category, folds=self._folds)
             box = pixel_box(with_margin(detection, self._options.margin), picture.size)
             yield name, picture.crop(box), _row(name, image.file, index, category, detection)
 
@@ -113,8 +113,7 @@ class _Cutting:
 
 def _save(crop: Image.Image, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(target) as part:
-        crop.save(part, "PNG" if target.suffix.lower() == ".png" else "JPEG", quality=_QUALITY)
+    crop.save(target, "PNG" if target.suffix.lower() == ".png" else "JPEG", quality=_QUALITY)
 
 
 def _row(name: str, file: str, index: int, category: str, detection: Detection) -> list[object]:

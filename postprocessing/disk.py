@@ -27,9 +27,14 @@ def files_below(root: Path) -> Iterator[str]:
                 yield listed_name(name if above == "." else f"{above}/{name}")
 
 
+def forward(name: str) -> str:
+    """The name with `/` in place of each backslash, as Windows writes them."""
+    return name.replace("\\", "/")
+
+
 def key_of(name: str) -> str:
     """What is the same for all spellings of a name."""
-    return unicodedata.normalize("NFC", name.replace("\\", "/")).casefold()
+    return unicodedata.normalize("NFC", forward(name)).casefold()
 
 
 class Names:

@@ -109,8 +109,13 @@ def _counts(image: LightImage, threshold: float, categories: Mapping[str, str]) 
 
 
 def time_of(text: str | None) -> datetime | None:
-    """When an image was taken, by its camera's clock; None where it does not tell."""
+    """When an image was taken, by its camera's clock; None where it does not tell.
+
+    Other programs write times as EXIF does, `2026:04:30 05:12:44`, or with a `T`.
+    """
+    plain = (text or "").replace("T", " ", 1)
+    plain = plain[:10].replace(":", "-") + plain[10:]
     try:
-        return datetime.strptime(text or "", _TIME)
+        return datetime.strptime(plain, _TIME)
     except ValueError:
         return None

@@ -22,9 +22,10 @@ from core.errors import InvalidRequest
 from core.file_systems import folds_names, is_folding
 from core.replacing import whole_file
 from core.results.format import ImageResult
+from core.results.image_lines import DECODE_ERRORS
 from core.results.reader import Results
 from core.safe_names import safe_name
-from postprocessing.disk import Names
+from postprocessing.disk import Names, forward
 from postprocessing.sorting import Sorter
 
 RECORD = "separated.ndjson"
@@ -76,6 +77,8 @@ class Separator:
         """`root`: the folder of the images. `disk`: what lies below it."""
         self._results, self._root, self._disk, self._sorter = results, root, disk, sorter
         self._distinct = is_folding(root)
+        #: By name, where a run that was broken off has moved files to.
+        self._moved: dict[str, str] = {}
 
     def look(self, out: Path, how: How) -> Separation:
         """What would go where; nothing is written."""
@@ -90,11 +93,13 @@ class Separator:
         folds = not self._distinct and folds_names(out)
         separation = Separation(out=out)
         done = {one.target: one for one in read_record(out / RECORD)}
-        moved = {one.file for one in done.values() if one.how == "move"}
+        placed_before = {one.file: one.target for one in done.values()}
+        self._moved = {one.file: one.target for one in done.values() if one.how == "move"}
         _cut_half_line(out / RECORD)
         with (out / RECORD).open("ab") as record:
             for placed in self._placed(separation, how, folds=folds):
                 target = out / placed.target
+                _refuse_other(out, placed, placed_before.get(placed.file, placed.target))
                 if placed.target in done and target.exists() and placed.how != "move":
                     separation.there += 1
                     continue
@@ -102,17 +107,19 @@ class Separator:
                 record.write(_encoder.encode(placed) + b"\n")
                 record.flush()
                 _place(placed, target)
-        separation.there += len(moved.intersection(separation.missing))
-        separation.missing = [name for name in separation.missing if name not in moved]
+        known = [name for name in separation.missing if name in self._moved]
+        separation.there += len(known)
+        separation.missing = [name for name in separation.missing if name not in self._moved]
         return separation
 
     def renamed(self, folds: bool) -> Iterator[ImageResult]:
         """The images as they are called in the folders; those without a file as they were."""
         for image in self._results.images():
-            if self._disk.find(image.file) is None:
-                yield image
-            else:
+            if self._disk.find(image.file) is not None:
                 yield msgspec.structs.replace(image, file=self._target(image, folds))
+            else:
+                moved = self._moved.get(image.file, image.file)
+                yield msgspec.structs.replace(image, file=moved)
 
     def _placed(self, separation: Separation, how: How, *, folds: bool) -> Iterator[Placed]:
         for image in self._results.images():
@@ -135,17 +142,30 @@ class Separator:
 
     def _target(self, image: ImageResult, folds: bool) -> str:
         folder = safe_name(self._sorter.folder_of(image), folds=False)
-        return f"{folder}/{safe_name(image.file, folds=folds)}"
+        return f"{folder}/{safe_name(forward(image.file), folds=folds)}"
 
 
 def read_record(path: Path) -> Iterator[Placed]:
-    """The lines of a record, none where there is none; half a line that a kill left is no line."""
+    """The lines of a record, none where there is none; half a line that a kill left is no line.
+
+    Raises InvalidRequest where the file is none.
+    """
     if not path.exists():
         return
     with path.open("rb") as lines:
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             if line.endswith(b"\n"):
-                yield _placed.decode(line)
+                yield _decoded(path, number, line)
+
+
+def _decoded(path: Path, number: int, line: bytes) -> Placed:
+    try:
+        return _placed.decode(line)
+    except DECODE_ERRORS as error:
+        raise InvalidRequest(
+            f"{path}, line {number}: this is no record of `megabatch post separate`, which are "
+            f"called {RECORD}."
+        ) from error
 
 
 def _cut_half_line(record: Path) -> None:
@@ -227,6 +247,15 @@ def _link(source: Path, target: Path) -> bool:
             return False
         raise
     return True
+
+
+def _refuse_other(out: Path, placed: Placed, before: str) -> None:
+    """An image lies in one folder: what was sorted otherwise is taken back first."""
+    if before != placed.target and (out / before).exists():
+        raise InvalidRequest(
+            f"{out} has {placed.file} in {before}, and now it would be {placed.target}. Take back "
+            f"what was sorted otherwise, with --undo {out / RECORD}, or choose another folder."
+        )
 
 
 def _refuse_foreign(target: Path, ours: bool) -> None:

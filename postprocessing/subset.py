@@ -5,9 +5,11 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from core.errors import InvalidRequest
 from core.results.format import Detection, ImageResult
 from core.results.reader import Results
 from postprocessing.categories import ids_of
+from postprocessing.disk import forward
 from postprocessing.remap import with_detections
 
 
@@ -53,21 +55,21 @@ def subset(
 ) -> Iterator[ImageResult]:
     """The images that are chosen, in file order, with the detections that are.
 
-    Raises InvalidRequest for a category that the file does not have.
+    Raises InvalidRequest for a category that the file does not have, and where two images would
+    have one name.
     """
     ids = ids_of(results, choice.categories)
-    return _chosen(results, choice, ids, renaming)
+    images = _chosen(results, _with_slashes(choice), ids)
+    return images if renaming is None else _renamed(images, renaming)
 
 
-def _chosen(
-    results: Results, choice: Choice, ids: frozenset[str], renaming: Renaming | None
-) -> Iterator[ImageResult]:
+def _chosen(results: Results, choice: Choice, ids: frozenset[str]) -> Iterator[ImageResult]:
     for image in results.images():
         if not _is_named(image.file, choice):
             continue
         reduced = _reduced(image, choice, ids)
         if _is_wanted(reduced, choice):
-            yield _renamed(reduced, renaming)
+            yield reduced
 
 
 def _reduced(image: ImageResult, choice: Choice, ids: frozenset[str]) -> ImageResult:
@@ -77,13 +79,25 @@ def _reduced(image: ImageResult, choice: Choice, ids: frozenset[str]) -> ImageRe
     return with_detections(image, kept)
 
 
-def _renamed(image: ImageResult, renaming: Renaming | None) -> ImageResult:
-    if renaming is None:
-        return image
-    return msgspec.structs.replace(image, file=renaming.apply(image.file))
+def _renamed(images: Iterator[ImageResult], renaming: Renaming) -> Iterator[ImageResult]:
+    """Raises InvalidRequest where two images would have one name; memory grows with the names."""
+    given: set[str] = set()
+    for image in images:
+        name = renaming.apply(image.file)
+        if name in given:
+            raise InvalidRequest(f"Two images would be called {name}; begin names otherwise.")
+        given.add(name)
+        yield msgspec.structs.replace(image, file=name)
+
+
+def _with_slashes(choice: Choice) -> Choice:
+    """Names are compared with `/` for each backslash."""
+    listed = None if choice.listed is None else frozenset(map(forward, choice.listed))
+    return msgspec.structs.replace(choice, under=tuple(map(forward, choice.under)), listed=listed)
 
 
 def _is_named(name: str, choice: Choice) -> bool:
+    name = forward(name)
     if choice.under and not name.startswith(choice.under):
         return False
     if choice.matching and not any(fnmatchcase(name, one) for one in choice.matching):

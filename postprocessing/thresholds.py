@@ -21,6 +21,9 @@ _BY_NAME: tuple[tuple[re.Pattern[str], tuple[float, float]], ...] = tuple(
 # A file without a detector's name is of the time of MegaDetector v4, as the format's page says.
 _UNNAMED, _UNKNOWN = (0.8, 0.3), (0.2, 0.1)
 
+#: Between the names of detectors, in a file that was made of several.
+AND = " and "
+
 
 class Threshold(msgspec.Struct, frozen=True):
     """A confidence, 0..1, and why it is that."""
@@ -53,7 +56,15 @@ def _threshold(info: Mapping[str, Any], given: float | None, kind: str, which: i
         return Threshold(float(told), f"{kind} of {name or 'the detector'}")
     if not isinstance(name, str):
         return Threshold(_UNNAMED[which], f"{kind} of MegaDetector v4: the file names no detector")
-    known = next((values for pattern, values in _BY_NAME if pattern.search(name)), None)
-    if known is None:
-        return Threshold(_UNKNOWN[which], f"{name} is not known")
-    return Threshold(known[which], f"{kind} of {name}")
+    # `combine --mixed` names all detectors of a file.
+    known = [_known(one) for one in name.split(AND)]
+    values = [one[which] for one in known if one is not None]
+    if len(values) < len(known):
+        values.append(_UNKNOWN[which])
+    if len(set(values)) > 1:
+        return Threshold(min(values), f"the lowest of several, {name}: better name one")
+    return Threshold(values[0], f"{kind} of {name}" if all(known) else f"{name} is not known")
+
+
+def _known(name: str) -> tuple[float, float] | None:
+    return next((values for pattern, values in _BY_NAME if pattern.search(name)), None)

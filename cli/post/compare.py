@@ -5,15 +5,17 @@ from pathlib import Path
 import click
 import msgspec
 
+from cli.numbers import FloatRange
 from cli.post.options import examples
-from cli.terminal import new_table, print_table, printable, say
+from cli.terminal import new_table, print_table, printable, say, say_warning
 from core.results.reader import open_results
 from postprocessing.compare import Comparison
 from postprocessing.compare import compare as compared
+from postprocessing.saving import refuse_input
 from postprocessing.thresholds import typical
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-_THRESHOLD = click.FloatRange(0, 1)
+_THRESHOLD = FloatRange(0, 1)
 
 
 @click.command(epilog=examples("megabatch post compare results.json more.json -o differences.json"))
@@ -38,10 +40,14 @@ def compare(
 
     That is, which categories are above a threshold, each file's own."""
     one, two = open_results(first), open_results(second)
+    if output is not None:
+        refuse_input(output, first, second)
     found = compared(one, two, typical(one, threshold), typical(two, second_threshold))
     say(f"{first}: above {found.first_threshold}")
     say(f"{second}: above {found.second_threshold}")
     _print(found)
+    if not found.both:
+        say_warning("No image is in both files. Do the names in them begin in the same way?")
     if output is not None:
         output.write_bytes(msgspec.json.format(_json(found), indent=1))
         say(f"{output}: {len(found.differences):,} differences")

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from cli.extras import require
+from cli.numbers import FloatRange
 from cli.post.options import examples
-from cli.terminal import printable, say
+from cli.terminal import printable, say, say_warning
 from core.results.reader import open_results
 from core.results.versions import known_version
 from postprocessing.convert.base import Notes, Options
@@ -76,7 +77,7 @@ def _zone(context: click.Context, option: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=FloatRange(0, 1),
     help="Leave out detections that are not above this. [default: for csv, yolo, labelme and "
     "camtrap-dp, typical of the file's detector; else all are kept]",
 )
@@ -131,6 +132,8 @@ def convert(
         count = _write(target or RESULTS, source, output, chosen, notes)
     say(f"{output}: {count:,} images")
     _say_notes(notes.counts)
+    if not count:
+        say_warning(f"There is no image in {output}.")
 
 
 def _write(name: str, source: Path, output: Path, chosen: dict[str, Any], notes: Notes) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cli import exit_codes
+from cli.numbers import FloatRange
 from cli.post.options import examples, results_argument, threshold_option
 from cli.terminal import say, say_warning
 from core.results.reader import open_results
@@ -13,19 +14,29 @@ from postprocessing.crops import TABLE, CropOptions, crop_all
 from postprocessing.disk import Names, files_below
 from postprocessing.thresholds import typical
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
 _SHOWN = 10
 
 
 @click.command(epilog=examples("megabatch post crops results.json --images photos -o crops"))
 @results_argument
-@click.option("--images", required=True, type=_FOLDER, help="The folder of the images.")
-@click.option("-o", "--output", required=True, type=_FOLDER, help="Where the crops are written.")
+@click.option(
+    "--images",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The folder that the names in the results start from.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for the crops: new or empty.",
+)
 @threshold_option
 @click.option("--category", multiple=True, help="Only detections of this category.")
 @click.option(
     "--margin",
-    type=click.FloatRange(0, 2),
+    type=FloatRange(0, 2),
     default=0.0,
     show_default=True,
     help="Add so much of a box's size on each side.",

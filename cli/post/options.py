@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from cli.numbers import FloatRange
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 results_argument = click.argument(
@@ -24,7 +26,7 @@ output_option = click.option(
 
 threshold_option = click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=FloatRange(0, 1),
     help="Detections count above this. [default: typical of the file's detector]",
 )
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from cli import exit_codes
 from cli.container_source import container_url, is_folder, url_file_option
+from cli.numbers import FloatRange
 from cli.post.options import examples, results_argument, threshold_option
 from cli.terminal import messages, new_table, print_table, printable, say, say_warning
 from core.results.reader import Results, open_results
@@ -20,7 +21,7 @@ from postprocessing.preview.sources import Images, open_images
 from postprocessing.preview.truth import Truth, read_truth
 from postprocessing.preview.writing import Preview, Watcher, write_preview
 
-_SHARE = click.FloatRange(0, 1)
+_SHARE = FloatRange(0, 1)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _SHOWN = 5
@@ -136,7 +137,7 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.option(
     "--target-recall",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FloatRange(0, 1, min_open=True),
     default=TARGET_RECALL,
     show_default=True,
     help="Find the threshold that gives it.",

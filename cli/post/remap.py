@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cli.numbers import FloatRange
 from cli.post.options import examples, output_option, results_argument
 from cli.terminal import say
 from core.results.reader import open_results
@@ -50,7 +51,7 @@ def remap(results: Path, pairs: tuple[str, ...], output: Path) -> None:
 @click.option("--large", required=True, help="What large ones are called.")
 @click.option(
     "--area",
-    type=click.FloatRange(0, 1),
+    type=FloatRange(0, 1),
     default=0.95,
     show_default=True,
     help="Share of the picture above which a box is large.",

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cli.numbers import FloatRange
 from cli.post.options import examples, output_option, results_argument
 from cli.terminal import printable, say, say_warning
 from core.results.reader import open_results
@@ -14,7 +15,7 @@ from postprocessing.repeats.removing import remove_repeats
 from postprocessing.repeats.reviewing import Reviewed, write_review
 from postprocessing.thresholds import conservative
 
-_SHARE = click.FloatRange(0, 1)
+_SHARE = FloatRange(0, 1)
 _SHOWN = 5
 
 
@@ -40,7 +41,7 @@ def repeats() -> None:
 )
 @click.option(
     "--iou",
-    type=click.FloatRange(0.1, 1),
+    type=FloatRange(0.1, 1),
     default=IOU,
     show_default=True,
     help="Boxes that share so much of their area with a place's box are there.",

@@ -1,6 +1,7 @@
 """`megabatch post separate`: images into folders by what was found in them."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -8,18 +9,20 @@ import msgspec
 from rich.filesize import decimal
 
 from cli import exit_codes
+from cli.numbers import FloatRange
 from cli.post.options import examples
 from cli.terminal import new_table, print_table, printable, say, say_warning
+from core.errors import InvalidRequest
 from core.file_systems import folds_names, is_folding
 from core.results.reader import Results, open_results
 from postprocessing.disk import Names, files_below
-from postprocessing.saving import save_like
+from postprocessing.saving import refuse_input, save_like
 from postprocessing.separate import RECORD, How, Separation, Separator, check_room
 from postprocessing.separate import undo as take_back
 from postprocessing.sorting import new_sorter
 from postprocessing.thresholds import conservative, typical
 
-_SHARE = click.FloatRange(0, 1)
+_SHARE = FloatRange(0, 1)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _SHOWN = 10
@@ -43,10 +46,11 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
         for text in self.category_threshold:
             name, _, number = text.rpartition("=")
             try:
-                chosen[name] = float(number)
-            except ValueError as error:
+                chosen[name] = _SHARE(number)
+            except click.BadParameter as error:
                 raise click.BadParameter(
-                    f"{text!r} is not NAME=NUMBER.", param_hint="--category-threshold"
+                    f"{text!r} is not NAME=NUMBER, with a number between 0 and 1.",
+                    param_hint="--category-threshold",
                 ) from error
         return chosen
 
@@ -59,7 +63,11 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     )
 )
 @click.argument("results", metavar="[RESULTS]", required=False, type=_FILE)
-@click.option("--images", type=_FOLDER, help="The folder of the images.")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The folder that the names in the results start from.",
+)
 @click.option("-o", "--output", type=_FOLDER, help="Where the folders are made.")
 @click.option(
     "--how",
@@ -100,6 +108,8 @@ def separate(**given: Any) -> None:
 
 
 def _separate(options: _Options, results: Results, images: Path) -> None:
+    if options.results_to is not None:
+        refuse_input(options.results_to, results.path)
     sure = typical(results, options.threshold)
     unsure = conservative(results, options.uncertain_above)
     say(f"sure above {sure}, uncertain above {unsure}")
@@ -107,11 +117,20 @@ def _separate(options: _Options, results: Results, images: Path) -> None:
     separator = Separator(results, images, Names(files_below(images)), sorter)
     looked = separator.look(options.output or images / "unnamed", options.how)
     _print(looked)
+    if not looked.images:
+        raise InvalidRequest(
+            f"None of the results has a file in {images}. Their names start from --images; "
+            "`megabatch post subset --replace-prefix` changes how they begin."
+        )
     if options.dry_run or options.output is None:
         return
     check_room(looked, options.how, images)
     done = separator.run(options.output, options.how)
-    say(f"{options.output}: {done.images.total():,} images. Undo it with --undo {RECORD} there.")
+    record = quote(str(options.output / RECORD))
+    say(
+        f"{options.output}: {done.images.total():,} images. "
+        f"Undo it with `megabatch post separate --undo {record}`."
+    )
     if options.results_to is not None:
         folds = not is_folding(images) and folds_names(options.output)
         written = save_like(results, options.results_to, separator.renamed(folds))

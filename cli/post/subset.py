@@ -6,16 +6,17 @@ from typing import Any
 import click
 import msgspec
 
+from cli.numbers import FloatRange
 from cli.post.options import examples, results_argument
-from cli.terminal import new_table, print_table, printable, say
+from cli.terminal import new_table, print_table, printable, say, say_warning
 from core.results.reader import Results, open_results
 from detection.local.lists import read_list
-from postprocessing.saving import save_like
+from postprocessing.saving import refuse_input, save_like
 from postprocessing.splitting import split
 from postprocessing.subset import Choice, Renaming
 from postprocessing.subset import subset as chosen
 
-_SHARE = click.FloatRange(0, 1)
+_SHARE = FloatRange(0, 1)
 
 
 class _Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,12 +100,22 @@ def subset(**given: Any) -> None:
     """
     options = _Options(**given)
     results = open_results(options.results)
+    if options.list_file is not None:
+        refuse_input(options.output, options.list_file)
     if options.split_depth is None:
         images = chosen(results, options.choice(), options.renaming())
         written = save_like(results, options.output, images)
         say(f"{options.output}: {written.images:,} images")
+        if not written.images:
+            _explain_none(results)
     else:
         _split(options, results, options.split_depth)
+
+
+def _explain_none(results: Results) -> None:
+    first = next(results.images(), None)
+    if first is not None:
+        say_warning(printable(f"No image fits. Names in {results.path} are such as {first.file}"))
 
 
 def _split(options: _Options, results: Results, depth: int) -> None:

@@ -24,6 +24,7 @@ from postprocessing.cells import safe_cell
 from postprocessing.convert.base import Notes, Options
 from postprocessing.convert.camtrap_observations import Cells, Observations
 from postprocessing.convert.camtrap_schema import (
+    ADDRESS,
     PATH_PATTERN,
     PROFILE,
     TABLES,
@@ -36,7 +37,8 @@ from postprocessing.convert.foreign_json import read_object
 from postprocessing.convert.places import part_folder
 from postprocessing.events import Event, events, time_of
 
-#: Where the table schemas lie in the package; the profile wants their version in the path.
+#: Where the table schemas lie in the package, for who has no network: the profile wants that their
+#: address in the network is named.
 SCHEMAS = f"schemas/{VERSION}"
 #: What the profile asks for and only people know.
 _TOLD_BY_PEOPLE = ("contributors", "project")
@@ -96,7 +98,7 @@ def _package(deployments: Deployments, taxa: list[dict[str, Any]]) -> dict[str, 
             "format": "csv",
             "mediatype": "text/csv",
             "encoding": "utf-8",
-            "schema": f"{SCHEMAS}/{table}-table-schema.json",
+            "schema": f"{ADDRESS}/{table}-table-schema.json",
         }
         for table in TABLES
     ]
@@ -160,7 +162,7 @@ class _Tables:
                 yield image, media
 
     def _row(self, index: int, image: ImageResult) -> Cells | None:
-        deployment, taken = self._deployments.of(image.file), self._taken(image)
+        deployment, taken = self._deployments.of(image.file), time_of(image.datetime)
         kind = mimetypes.guess_type(PurePosixPath(image.file).name)[0] or ""
         if deployment is None:
             self._notes.add("images in the folder of no deployment")
@@ -169,19 +171,18 @@ class _Tables:
         elif not kind.startswith(("image/", "video/")):
             self._notes.add("images whose suffix is that of no image")
         else:
+            taken = taken.replace(tzinfo=self._timezone)
+            if not self._deployments.covers(deployment, taken):
+                self._notes.add("images that were taken before or after their deployment")
             return {
                 "mediaID": f"m{index:07}",
                 "deploymentID": deployment,
-                "timestamp": taken,
+                "timestamp": iso(taken),
                 **_file(image.file),
                 "filePublic": "false",
                 "fileMediatype": kind,
             }
         return None
-
-    def _taken(self, image: ImageResult) -> str | None:
-        time = time_of(image.datetime)
-        return None if time is None else iso(time.replace(tzinfo=self._timezone))
 
 
 def _rows(observations: Iterator[Cells]) -> Iterator[list[Any]]:

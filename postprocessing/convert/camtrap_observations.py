@@ -57,6 +57,11 @@ class Observations:
         self._seen: dict[str, _Seen] = {}
         self._taxa = taxa_of(results)
         self._by = _classified_by(results.info)
+        named = results.info.get("classifier")
+        #: Of what a classifier told; when it did is not known.
+        self._classifier = (
+            {"classifiedBy": safe_cell(str(named)), "classificationTimestamp": ""} if named else {}
+        )
         self._count = 0
         #: Those that were observed, by name.
         self.taxa: dict[str, Taxon] = {}
@@ -95,7 +100,9 @@ class Observations:
                 "observationLevel": "event",
             }
             for kind, count in seen.counts.items():
-                found = {**kind.cells(), "count": count, "observationTags": kind.tag}
+                classifier = self._classifier if kind.scientific_name else {}
+                tag = {"observationTags": kind.tag}
+                found = {**kind.cells(), **classifier, "count": count, **tag}
                 yield self._numbered({**about, **self._by, **found})
             if not seen.looked_at:
                 yield self._numbered({**about, "observationType": "unclassified"})
@@ -152,8 +159,10 @@ class Observations:
         classes = self._results.classification_categories
         for number, sure in detection.classifications or ():
             tags.append(f"class:{_tag(classes.get(number, number))}:{sure:g}")
+        classifier = self._classifier if taxon is not None else {}
         return {
             **kind.cells(),
+            **classifier,
             "count": 1,
             **self._box(detection),
             "classificationProbability": conf if conf <= 1 else "",

@@ -7,7 +7,8 @@ alone, for the descriptions stand at https://camtrap-dp.tdwg.org/data/.
 from typing import Any
 
 VERSION = "1.0.2"
-PROFILE = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{VERSION}/camtrap-dp-profile.json"
+ADDRESS = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{VERSION}"
+PROFILE = f"{ADDRESS}/camtrap-dp-profile.json"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 #: What a file's path must look like: within the package, without `..`.
 PATH_PATTERN = r"^(?=^[^./~])(^((?!\.{2}).)*$).*$"

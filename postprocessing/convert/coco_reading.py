@@ -13,6 +13,7 @@ from postprocessing.convert.sizes import Size, Sizes
 
 #: An image without animals has an annotation of this category in COCO Camera Traps.
 _EMPTY = "empty"
+_WHOLE = [0.0, 0.0, 1.0, 1.0]
 
 
 def read(source: Path, options: Options, notes: Notes) -> Imported:
@@ -64,9 +65,19 @@ class _Reader:
             fields["datetime"] = entry["date_captured"]
         if fields.get("failure") is not None:
             return {**fields, "file": entry["file_name"], "detections": None}
-        found = [one for annotation in annotations if (one := self._found(entry, annotation))]
+        places = self._placed(annotations)
+        found = [one for annotation in places if (one := self._found(entry, annotation))]
         found.sort(key=lambda one: -one["conf"])
         return {**fields, "file": entry["file_name"], "detections": found}
+
+    def _placed(self, annotations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those with a box; the others too, unless one with a box says the same of the image."""
+        boxed = {str(one.get("category_id")) for one in annotations if "bbox" in one}
+        placed = [
+            one for one in annotations if "bbox" in one or str(one.get("category_id")) not in boxed
+        ]
+        self._notes.add("annotations without a box, beside others", len(annotations) - len(placed))
+        return placed
 
     def _found(
         self, image: Mapping[str, Any], annotation: Mapping[str, Any]
@@ -76,8 +87,8 @@ class _Reader:
         if name == _EMPTY:
             return None
         if "bbox" not in annotation:
-            self._notes.add("annotations without a box")
-            return None
+            self._notes.add("annotations without a box: the whole picture stands for them")
+            return self._detection(name, {**annotation, "bbox": _WHOLE}, (1, 1))
         if not is_box(annotation["bbox"]):
             place = f"/annotations, id {annotation.get('id')}"
             raise wrong(self._source, place, "`bbox` must be four numbers")

@@ -15,6 +15,7 @@ from core.results.image_lines import DECODE_ERRORS
 from postprocessing.cells import plain_cell
 
 _DELIMITERS = ",;\t"
+_NOT_READ = "cannot be read; save it as CSV in UTF-8"
 #: Columns of our tables; what else stands in one was added by somebody.
 _OURS = frozenset(
     [
@@ -57,7 +58,8 @@ class Row:
         try:
             return finite(cell) if cell else None
         except ValueError as error:
-            raise self.wrong(f"`{name}` is {cell!r}, which is no number") from error
+            comma = "; write a point, not a comma" if "," in (cell or "") else ""
+            raise self.wrong(f"`{name}` is {cell!r}, which is no number{comma}") from error
 
     def whole(self, name: str) -> int | None:
         """A whole number; a spreadsheet may have written `64.0`."""
@@ -88,11 +90,10 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._open() as file:
-            first = file.readline()
-            self._delimiter = max(_DELIMITERS, key=first.count)
-            file.seek(0)
-            header = next(csv.reader(file, delimiter=self._delimiter), [])
+        try:
+            header = self._header()
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InvalidResults(f"{path}: {_NOT_READ}: {error}.") from error
         self.columns = [plain_cell(name.strip()) for name in header]
         if len(set(self.columns)) < len(self.columns):
             raise InvalidResults(f"{path}: two columns have one name.")
@@ -101,6 +102,13 @@ class Table:
             for name in self.columns
             if name not in _OURS | _TAKEN and not name.startswith(_OUR_PREFIXES)
         ]
+
+    def _header(self) -> list[str]:
+        with self._open() as file:
+            first = file.readline()
+            self._delimiter = max(_DELIMITERS, key=first.count)
+            file.seek(0)
+            return next(csv.reader(file, delimiter=self._delimiter), [])
 
     def rows(self) -> Iterator[Row]:
         """The rows in file order. Raises InvalidResults, naming the line."""
@@ -113,9 +121,7 @@ class Table:
                         yield self._row(reader.line_num, cells)
             except (csv.Error, UnicodeDecodeError) as error:
                 place = f"{self.path}, line {reader.line_num + 1}"
-                raise InvalidResults(
-                    f"{place}: cannot be read as CSV in UTF-8: {error}."
-                ) from error
+                raise InvalidResults(f"{place}: {_NOT_READ}: {error}.") from error
 
     def _row(self, line: int, cells: Sequence[str]) -> Row:
         row = Row(self, line, dict(zip(self.columns, cells, strict=False)))

@@ -30,6 +30,10 @@ class Deployments:
         except InvalidResults as error:
             raise InvalidRequest(str(error)) from error
         self._by_folder = {_folder(row): row["deploymentID"] for row in self.rows}
+        self._times = {
+            row["deploymentID"]: tuple(datetime.fromisoformat(row[name]) for name in _TIMES)
+            for row in self.rows
+        }
         if len({row["deploymentID"] for row in self.rows}) < len(self.rows):
             raise InvalidRequest(f"{path}: two deployments have one deploymentID.")
         if len(self._by_folder) < len(self.rows):
@@ -58,6 +62,11 @@ class Deployments:
             if found is not None:
                 return found
         return None
+
+    def covers(self, deployment: str, time: datetime) -> bool:
+        """Whether the camera stood there at that time."""
+        start, end = self._times[deployment]
+        return start <= time <= end
 
     def cells(self) -> Iterator[list[Any]]:
         """The rows of the table as Camtrap DP has it."""
@@ -94,18 +103,21 @@ def _checked(row: Row, zone: tzinfo) -> dict[str, str]:
         number = row.number(name)
         if number is None or not -most <= number <= most:
             raise row.wrong(f"`{name}` must be a number from -{most} to {most}")
-    return cells | {name: _time(row, name, zone) for name in _TIMES}
+    start, end = (_time(row, name, zone) for name in _TIMES)
+    if end < start:
+        raise row.wrong("`deploymentEnd` is before `deploymentStart`")
+    return cells | dict(zip(_TIMES, map(iso, (start, end)), strict=True))
 
 
-def _time(row: Row, name: str, zone: tzinfo) -> str:
+def _time(row: Row, name: str, zone: tzinfo) -> datetime:
     """With the time zone that was given, where the cell tells none."""
     try:
         time = datetime.fromisoformat(row.cells.get(name, "").strip())
     except ValueError as error:
         raise row.wrong(f"`{name}` must be a time such as 2026-05-01T12:00:00") from error
-    return iso(time if time.tzinfo else time.replace(tzinfo=zone))
+    return time if time.tzinfo else time.replace(tzinfo=zone)
 
 
 def iso(time: datetime) -> str:
     """As Camtrap DP writes times: whole seconds, with the offset from UTC."""
-    return f"{time:%Y-%m-%dT%H:%M:%S%z}"
+    return time.isoformat(timespec="seconds")

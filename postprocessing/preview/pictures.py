@@ -86,8 +86,9 @@ class Artist:
         return Picture(name, large, small)
 
     def _private(self, found: Sequence[Detection]) -> list[Detection]:
+        """Those that were struck out too: a person may sit at one place for long."""
         above = self._options.private.value
-        return [one for one in found if one.category in self._blurred and one.conf > above]
+        return [one for one in found if one.category in self._blurred and abs(one.conf) > above]
 
     def _write(
         self, picture: Image.Image, found: Sequence[Detection], target: Path, quality: int

@@ -100,7 +100,8 @@ class _Privacy:
     def hides(self, image: LightImage, label: Label | None) -> bool:
         if not (self._hide or self._blur):
             return False
-        found = self._grouper.above(image, self._above)
+        # Those that were struck out too: a person may sit at one place for long.
+        found = {one.category for one in image.detections or () if abs(one.conf) > self._above}
         if found & self._hide:
             return True
         there = _names(label)

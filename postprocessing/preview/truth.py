@@ -135,7 +135,8 @@ class _Labelling:
         self._names = names
         own = {name.casefold(): name for name in categories}
         given = {name.casefold(): meaning for name, meaning in treat.items()}
-        self._meanings = {**_MEANINGS, **own, **given}
+        human = {"human": own["person"]} if "person" in own else {}
+        self._meanings = {**_MEANINGS, **human, **own, **given}
         self._labels: dict[frozenset[str | int], Label] = {}
 
     def label(self, ids: frozenset[str | int]) -> Label:

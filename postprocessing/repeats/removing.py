@@ -18,9 +18,9 @@ from core.results.format import Detection, ImageResult
 from core.results.reader import Results
 from postprocessing.remap import with_detections
 from postprocessing.repeats.finding import in_order
-from postprocessing.repeats.index import Index, Picture, members_of, read_index, results_file
+from postprocessing.repeats.index import INDEX, Index, Picture, members_of, read_index, results_file
 from postprocessing.repeats.reviewing import is_of_system
-from postprocessing.saving import save_like
+from postprocessing.saving import refuse_input, save_like
 
 
 @dataclass
@@ -43,6 +43,7 @@ def remove_repeats(results: Results, folder: Path, target: Path) -> Removal:
 
     Raises InvalidRequest where the folder was made for another file, or its index is not there.
     """
+    refuse_input(target, folder / INDEX)
     index = read_index(folder)
     _check_same(index, results, folder)
     removal = Removal(pictures=len(index.pictures))

@@ -48,6 +48,13 @@ def test_two_successes_of_one_name_are_a_conflict(tmp_path: Path, north: Results
         combine([Source(other(tmp_path, image("a.jpg"), image("a.jpg")))])
 
 
+def test_backslashes_make_no_other_name(tmp_path: Path) -> None:
+    one = write_results(tmp_path / "one.json", image("a/1.jpg", detection()))
+    with pytest.raises(InvalidRequest, match=r"more than once: a/1\.jpg"):
+        combine([Source(one), Source(other(tmp_path, image("a\\1.jpg")))])
+    assert told(Source(other(tmp_path, failure("a\\1.jpg"))), Source(one)) == {"a/1.jpg": True}
+
+
 def test_a_prefix_keeps_names_apart(tmp_path: Path, north: Results) -> None:
     again = other(tmp_path, image("1.jpg"))
     assert told(Source(north, "n/"), Source(again, "s/")).keys() == {

@@ -198,3 +198,52 @@ def test_a_copy_that_has_no_room_is_refused(tmp_path: Path, root: Path, results:
 def test_a_record_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="no record"):
         undo(tmp_path / RECORD)
+
+
+def test_results_follow_what_a_broken_run_has_moved(
+    tmp_path: Path, root: Path, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, placed = separate._place, []
+
+    def broken(one: separate.Placed, target: Path) -> None:
+        if len(placed) == 2:
+            raise KeyboardInterrupt
+        placed.append(one)
+        place(one, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(separate, "_place", broken)
+        with pytest.raises(KeyboardInterrupt):
+            separator(results, root).run(tmp_path / "out", "move")
+    again = separator(results, root)
+    again.run(tmp_path / "out", "move")
+    names = [image.file for image in again.renamed(folds=False)]
+    assert sorted(names) == sorted([*SORTED, "gone.jpg"])
+    assert held(tmp_path / "out") == SORTED
+
+
+def test_an_image_does_not_come_to_lie_in_two_folders(
+    tmp_path: Path, root: Path, results: Results
+) -> None:
+    separator(results, root).run(tmp_path / "out", "link")
+    careful = new_sorter(results, Threshold(0.95, ""), Threshold(0.3, ""), {})
+    other = Separator(results, root, Names(files_below(root)), careful)
+    with pytest.raises(InvalidRequest, match=r"has a/1\.jpg in animal/a/1\.jpg, and now"):
+        other.run(tmp_path / "out", "link")
+    assert held(tmp_path / "out") == SORTED
+    undo(tmp_path / "out" / RECORD)
+    other.run(tmp_path / "out", "link")
+    assert (tmp_path / "out/uncertain/a/1.jpg").exists()
+
+
+def test_names_with_backslashes_keep_their_folders(tmp_path: Path, root: Path) -> None:
+    results = write_results(tmp_path / "r.json", image("a\\1.jpg", detection("1", 0.9)))
+    separator(results, root).run(tmp_path / "out", "link")
+    assert held(tmp_path / "out") == {"animal/a/1.jpg": b"one"}
+
+
+@pytest.mark.parametrize("text", ["{}\n", "no JSON\n", '{"file": 1}\n'])
+def test_what_is_no_record_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(InvalidRequest, match="line 1: this is no record"):
+        undo(tmp_path / "r.json")

@@ -36,6 +36,15 @@ def test_a_detector_is_known_by_its_name(
     assert detector in typical(results).reason
 
 
+def test_of_several_detectors_the_lowest_threshold_misses_nothing(tmp_path: Path) -> None:
+    found = typical(results_of(tmp_path, detector="md_v5a.0.1.pt and md_v4.1.0.pb"))
+    assert (found.value, "lowest of several" in found.reason) == (0.2, True)
+    found = typical(results_of(tmp_path, detector="md_v4.1.0.pb and mine"))
+    assert found.value == 0.2
+    found = conservative(results_of(tmp_path, detector="md_v5a and md_v5b"))
+    assert (found.value, found.reason) == (0.05, "conservative of md_v5a and md_v5b")
+
+
 def test_what_the_file_tells_goes_before_the_name(tmp_path: Path) -> None:
     told = {"typical_detection_threshold": 0.4, "conservative_detection_threshold": 0.2}
     results = results_of(tmp_path, detector="md_v5a", detector_metadata=told)

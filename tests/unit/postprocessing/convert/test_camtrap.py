@@ -11,7 +11,8 @@ import pytest
 
 from core.errors import InvalidRequest
 from core.results.reader import Results
-from postprocessing.convert.camtrap_schema import PROFILE, TABLES
+from postprocessing.convert.camtrap import SCHEMAS
+from postprocessing.convert.camtrap_schema import ADDRESS, PROFILE, TABLES
 from tests.results_files import detection, failure, image, write_results
 from tests.unit.postprocessing.convert.conversions import above, to
 
@@ -66,10 +67,14 @@ def package(season: Results, table: Path, **options: Any) -> dict[str, int]:
 def faults(folder: Path) -> Iterator[Any]:
     """What frictionless has against the tables, by the schemas that lie in the package.
 
-    The profile is an address in the network, which is not asked.
+    Profile and schemas are named by their addresses in the network, which is not asked.
     """
     descriptor = json.loads((folder / "datapackage.json").read_text())
     assert descriptor.pop("profile") == PROFILE
+    for resource in descriptor["resources"]:
+        address, _, name = resource["schema"].rpartition("/")
+        assert address == ADDRESS
+        resource["schema"] = f"{SCHEMAS}/{name}"
     found = frictionless.Package.from_descriptor(descriptor, basepath=str(folder))
     assert {one.name: len(one.schema.fields) for one in found.resources}.keys() == {*TABLES}
     yield from found.validate().flatten(["type", "rowNumber", "fieldName", "note"])
@@ -109,7 +114,7 @@ def test_media_have_deployment_and_time(season: Results, deployments: Path, tmp_
         ("N", "north/2/b.JPG", "image/jpeg"),
         ("S", "south/c.png", "image/png"),
     ]
-    assert {one["timestamp"] for one in media} == {"2026-05-02T06:11:54+0200"}
+    assert {one["timestamp"] for one in media} == {"2026-05-02T06:11:54+02:00"}
     assert media[1]["mediaComments"] == r"name in the results: 'north\\2\\b.JPG'"
     assert told == {
         "column `owner` of the deployments, which Camtrap DP does not know": 1,
@@ -133,9 +138,9 @@ def test_observations_tell_what_was_found_and_what_was_not(
     assert [animal[side] for side in box] == ["0.1", "0.2", "0.3", "0.4"]
     assert animal["classificationProbability"] == "0.9"
     assert animal["observationTags"] == "class:red deer x:0.8"
-    assert animal["eventStart"] == animal["eventEnd"] == "2026-05-02T06:11:54+0200"
+    assert animal["eventStart"] == animal["eventEnd"] == "2026-05-02T06:11:54+02:00"
     assert animal["classifiedBy"].startswith("demo")
-    assert animal["classificationTimestamp"].endswith("+0000")
+    assert animal["classificationTimestamp"].endswith("+00:00")
     assert (blank["bboxX"], failed["observationComments"]) == (
         "",
         "image access failure: truncated",
@@ -148,10 +153,10 @@ def test_times_of_deployments_get_the_zone_where_they_have_none(
 ) -> None:
     package(season, deployments, timezone=ZoneInfo("Europe/London"))
     first, second, third = rows(tmp_path / "package", "deployments")
-    assert first["deploymentStart"] == "2026-05-01T00:00:00+0100"
-    assert first["deploymentEnd"] == "2026-06-01T00:00:00+0000"
-    assert second["deploymentStart"] == "2026-04-01T00:00:00+0100"
-    assert third["deploymentStart"] == "2026-05-01T00:00:00+0500"
+    assert first["deploymentStart"] == "2026-05-01T00:00:00+01:00"
+    assert first["deploymentEnd"] == "2026-06-01T00:00:00+00:00"
+    assert second["deploymentStart"] == "2026-04-01T00:00:00+01:00"
+    assert third["deploymentStart"] == "2026-05-01T00:00:00+05:00"
 
 
 def test_the_package_tells_where_and_when(
@@ -304,7 +309,7 @@ def test_events_are_told_beside_their_media(deployments: Path, tmp_path: Path) -
     lions = of_events(tmp_path)[1]
     assert (lions["scientificName"], lions["mediaID"]) == ("Panthera leo", "")
     assert (lions["eventStart"], lions["eventEnd"]) == (
-        *("2026-05-02T06:00:00+0200", "2026-05-02T06:00:10+0200"),
+        *("2026-05-02T06:00:00+02:00", "2026-05-02T06:00:10+02:00"),
     )
     media = [one for one in rows(tmp_path / "package", "observations") if one["mediaID"]]
     assert {(one["mediaID"], one["eventID"]) for one in media} == {

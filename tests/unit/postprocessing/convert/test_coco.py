@@ -172,22 +172,26 @@ def test_ground_truth_becomes_results(tmp_path: Path) -> None:
     images = [
         {"id": "a", "file_name": "a.jpg", "width": 100, "height": 50, "location": "north"},
         {"id": "b", "file_name": "b.jpg", "width": 100, "height": 50},
+        {"id": "c", "file_name": "c.jpg"},
     ]
     annotations = [
         {"id": "x", "image_id": "a", "category_id": 5, "bbox": [10, 10, 50, 25]},
         {"id": "y", "image_id": "a", "category_id": 5},
         {"id": "z", "image_id": "b", "category_id": 0},
+        {"id": "v", "image_id": "c", "category_id": 5},
         {"id": "w", "image_id": "gone", "category_id": 5, "bbox": [0, 0, 1, 1]},
     ]
     results, told = back("coco", coco_file(tmp_path / "coco.json", images, annotations))
-    first, second = results.images()
+    first, second, third = results.images()
     assert results.detection_categories == {"5": "deer"}
     assert first.detections == [Detection("5", 1.0, (0.1, 0.2, 0.5, 0.5))]
     assert first.extra == {"location": "north"}
     assert second.detections == []
+    assert third.detections == [Detection("5", 1.0, (0, 0, 1, 1))]
     assert told == {
-        "annotations without a `score`: they count as sure (1.0)": 1,
-        "annotations without a box": 1,
+        "annotations without a `score`: they count as sure (1.0)": 2,
+        "annotations without a box, beside others": 1,
+        "annotations without a box: the whole picture stands for them": 1,
         "annotations of images that are not in the file": 1,
     }
 
