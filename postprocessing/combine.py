@@ -9,10 +9,13 @@ from core.errors import InvalidRequest
 from core.results.format import ImageResult
 from core.results.reader import Results
 from core.results.versions import info_in_version
+from postprocessing.classes import DESCRIPTIONS, NAMES, Classes, joined
 from postprocessing.disk import forward
 from postprocessing.light import light_images
 from postprocessing.thresholds import AND
 
+#: Fields that are joined, and need not be the same.
+_OF_CLASSES = (NAMES, DESCRIPTIONS)
 #: Names that a message tells.
 _SHOWN = 5
 
@@ -33,6 +36,7 @@ class Combined(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...]
     info: dict[str, Any]
     categories: dict[str, str]
+    classes: Classes
     #: Name, with `/` for each backslash, to the source whose entry is taken.
     winners: dict[str, int]
     #: Failures that gave way to another file's entry.
@@ -44,7 +48,17 @@ class Combined(msgspec.Struct, frozen=True, kw_only=True):
             for image in source.results.images():
                 name = source.name_of(image.file)
                 if self.winners[forward(name)] == number:
-                    yield msgspec.structs.replace(image, file=name)
+                    one = self.classes.renumbered(image, number)
+                    yield msgspec.structs.replace(one, file=name)
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """The further fields of all files, and the classes of all as one list."""
+        fields: dict[str, Any] = {}
+        for source in self.sources:
+            fields |= source.results.extra
+        own = {name: value for name, value in fields.items() if name not in _OF_CLASSES}
+        return own | self.classes.fields
 
 
 def combine(sources: Sequence[Source], *, mixed: bool = False) -> Combined:
@@ -65,6 +79,7 @@ def combine(sources: Sequence[Source], *, mixed: bool = False) -> Combined:
         sources=tuple(sources),
         info=_info(sources),
         categories=_categories(sources),
+        classes=joined([source.results for source in sources]),
         winners=winners,
         replaced=replaced,
     )
@@ -156,6 +171,8 @@ def _conflicts_of_fields(sources: Sequence[Source]) -> list[str]:
     conflicts = []
     for source in sources:
         for name, value in source.results.extra.items():
+            if name in _OF_CLASSES:
+                continue
             known, where = first.setdefault(name, (value, source.results.path.name))
             if known != value:
                 conflicts.append(f"{name}: not the same in {where} and {source.results.path.name}")

@@ -20,6 +20,7 @@ def save_like(
     *,
     info: Mapping[str, Any] | None = None,
     categories: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> Written:
     """Write `images` to `target`, with whatever else `results` holds, in the version of `results`.
 
@@ -33,7 +34,7 @@ def save_like(
         writer.begin(
             results.info if info is None else info,
             results.detection_categories if categories is None else categories,
-            results.extra,
+            results.extra if extra is None else extra,
         )
         for image in images:
             line = encode_in_version(image, version)

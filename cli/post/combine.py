@@ -51,6 +51,7 @@ def combine(files: tuple[Path, ...], prefixed: tuple[str, ...], mixed: bool, out
         whole.images(),
         info=whole.info,
         categories=whole.categories,
+        extra=whole.extra,
     )
     gave_way = f"; {whole.replaced:,} failures gave way" if whole.replaced else ""
     say(f"{output}: {written.images:,} images of {len(sources)} files{gave_way}")

@@ -62,7 +62,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
 @click.command(
     epilog=examples(
         "megabatch post subset results.json --under north/ -o north.json",
-        "megabatch post subset results.json --category animal --above 0.5 -o animals.json",
+        "megabatch post subset results.json --category animal --no-empty -o animals.json",
         "megabatch post subset results.json --split-depth 1 -o by-folder",
     )
 )

@@ -94,14 +94,58 @@ def test_what_an_id_means_and_further_fields_conflict_always(
     tmp_path: Path, north: Results
 ) -> None:
     path = tmp_path / "classified.json"
-    write_results(path, classification_categories={"0": "deer"})
+    write_results(path, project="elk")
     text = path.read_text().replace('"animal"', '"deer"')
     path.write_text(text)
-    one = other(tmp_path, classification_categories={"0": "fox"})
+    one = other(tmp_path, project="moose")
     with pytest.raises(InvalidRequest) as refused:
         combine([Source(north), Source(open_results(path)), Source(one)], mixed=True)
     assert "category 1: 'animal' in north.json, 'deer' in classified.json" in refused.value.message
-    assert "classification_categories: not the same" in refused.value.message
+    assert "project: not the same" in refused.value.message
+
+
+def test_classes_are_one_list_whatever_their_numbers(tmp_path: Path) -> None:
+    def classified(file: str, *numbers: str) -> dict[str, Any]:
+        told = [[number, 0.5] for number in numbers]
+        return image(file, detection(classifications=told), detection("2"))
+
+    deer, cervid, fox = "a;;;;;;deer", "b;;;;;;deer", "c;;;;;;fox"
+    one = write_results(
+        tmp_path / "one.json",
+        classified("1.jpg", "0", "1"),
+        failure("2.jpg"),
+        classification_categories={"0": "deer", "1": "fox"},
+        classification_category_descriptions={"0": deer, "1": fox},
+        project="elk",
+    )
+    two = other(
+        tmp_path,
+        classified("3.jpg", "0", "1", "2"),
+        classification_categories={"0": "fox", "1": "deer", "2": "deer"},
+        classification_category_descriptions={"0": fox, "1": cervid, "2": deer},
+        season=7,
+    )
+    whole = combine([Source(one), Source(two)])
+    target = tmp_path / "all.json"
+    save_like(one, target, whole.images(), categories=whole.categories, extra=whole.extra)
+    results = open_results(target)
+    assert results.extra == {
+        "project": "elk",
+        "season": 7,
+        "classification_categories": {"0": "deer", "1": "fox", "2": "deer"},
+        "classification_category_descriptions": {"0": deer, "1": fox, "2": cervid},
+    }
+    told = [one.detections[0].classifications for one in results.images() if one.detections]
+    assert told == [[("0", 0.5), ("1", 0.5)], [("1", 0.5), ("2", 0.5), ("0", 0.5)]]
+    assert validate(target).valid
+
+
+def test_classes_of_one_file_alone_stay_as_they_are(tmp_path: Path, north: Results) -> None:
+    two = other(tmp_path, image("3.jpg"), classification_categories={"7": "fox"})
+    assert combine([Source(north), Source(two)]).extra == {
+        "classification_categories": {"7": "fox"}
+    }
+    assert combine([Source(north)]).extra == {}
 
 
 def test_the_combined_file_is_valid_and_of_the_newest_version(

@@ -45,6 +45,12 @@ def test_a_count_is_the_most_that_one_image_shows(tmp_path: Path) -> None:
     assert event.counts == {"animal": 2, "person": 1}
 
 
+@pytest.mark.parametrize("text", ["2026:05:02 06:00:01", "2026-05-02T06:00:01"])
+def test_times_are_read_as_other_programs_write_them(tmp_path: Path, text: str) -> None:
+    (event,) = found(tmp_path, image("1.jpg", datetime=text), at("2.jpg", "06:00:00"))
+    assert event.images == ["2.jpg", "1.jpg"]
+
+
 def test_images_without_a_time_are_in_no_event(tmp_path: Path) -> None:
     results = write_results(
         tmp_path / "r.json",

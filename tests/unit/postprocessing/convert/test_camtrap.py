@@ -334,3 +334,25 @@ def test_an_event_of_images_that_are_no_media_is_left_out(
     package(season, deployments, gap=60)
     kinds = [(one["deploymentID"], one["observationType"]) for one in of_events(tmp_path)]
     assert kinds == [("N", "blank"), ("N1", "animal"), ("N1", "human"), ("S", "unclassified")]
+
+
+def test_what_a_classifier_told_is_classified_by_it(deployments: Path, tmp_path: Path) -> None:
+    results = with_classes(tmp_path, image("north/a.jpg", classified("0"), detection(), **TIME))
+    results.info["classifier"] = "SpeciesNet 4"
+    package(results, deployments, gap=60)
+    observed = rows(tmp_path / "package", "observations")
+    by = {(one["observationLevel"], one["scientificName"]): one["classifiedBy"] for one in observed}
+    assert by.pop(("media", "Panthera leo")) == by.pop(("event", "Panthera leo")) == "SpeciesNet 4"
+    assert {name.split()[0] for name in by.values()} == {"demo"}
+
+
+def test_images_outside_of_their_deployment_are_counted(season: Results, deployments: Path) -> None:
+    deployments.write_text(DEPLOYMENTS.replace("2026-05-01T00:00:00,", "2026-05-03T00:00:00,"))
+    told = package(season, deployments)
+    assert told["images that were taken before or after their deployment"] == 1
+
+
+def test_a_deployment_does_not_end_before_it_begins(season: Results, deployments: Path) -> None:
+    deployments.write_text(DEPLOYMENTS.replace("2026-05-20", "2026-03-20"))
+    with pytest.raises(InvalidRequest, match="line 3: `deploymentEnd` is before"):
+        package(season, deployments)

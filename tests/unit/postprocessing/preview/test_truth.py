@@ -12,7 +12,7 @@ from postprocessing.preview.judging import ANYTHING, Accuracy, Judge
 from postprocessing.preview.truth import Label, Truth, read_truth
 from tests.results_files import CATEGORIES, detection, failure, image, write_results
 
-NAMES = ("empty", "deer", "Person", "unknown", "vehicle")
+NAMES = ("empty", "deer", "Person", "unknown", "vehicle", "Human")
 
 
 def truth_file(path: Path, labels: dict[str, list[str]]) -> Path:

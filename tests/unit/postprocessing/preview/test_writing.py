@@ -169,10 +169,13 @@ def spread(path: Path, box: tuple[int, int, int, int]) -> float:
         return float(np.asarray(picture.crop(box).convert("L"), float).std())
 
 
-def test_what_is_blurred_cannot_be_seen_in_either_picture(tmp_path: Path, photos: Path) -> None:
+@pytest.mark.parametrize("conf", [0.25, -0.25], ids=["found", "struck out"])
+def test_what_is_blurred_cannot_be_seen_in_either_picture(
+    tmp_path: Path, photos: Path, conf: float
+) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     (photos / "0.jpg").write_bytes(encoded(noise, quality=95))
-    person = {**detection("2", 0.25), "bbox": [0.5, 0.0, 0.5, 1.0]}
+    person = {**detection("2", conf), "bbox": [0.5, 0.0, 0.5, 1.0]}
     results = results_of(tmp_path, image("0.jpg", detection("1", 0.2), person))
     left, right = (100, 50, 200, 350), (300, 50, 450, 350)
     for blur in (frozenset[str](), frozenset({"person"})):
@@ -198,11 +201,12 @@ def test_what_is_hidden_is_shown_nowhere(
     assert ("0.jpg" in pages) is (shown == 2)
 
 
+@pytest.mark.parametrize("name", ["Person", "Human"])
 def test_who_is_seen_by_people_alone_is_not_shown_where_it_should_be_blurred(
-    tmp_path: Path, photos: Path
+    tmp_path: Path, photos: Path, name: str
 ) -> None:
     images = image("0.jpg", detection("2", 0.9)), image("1.jpg"), image("2.jpg")
-    labels = {"0.jpg": ["Person"], "1.jpg": ["Person"], "2.jpg": ["empty"]}
+    labels = {"0.jpg": [name], "1.jpg": [name], "2.jpg": ["empty"]}
     preview = written(
         results_of(tmp_path, *images),
         photos,
