@@ -4,7 +4,8 @@
 
 Makes a results file of that many images (default: a million; two detections in each fourth) in our
 layout, and gives it to each tool in a process of its own. PYTHON: an interpreter that can import
-the public package `megadetector`, whose tool for the same job is then timed in the same run.
+the public package `megadetector`, whose tool for the same job is then timed in the same run; by
+default the one that `scripts/get-peer` has made, where it has.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from core.catalog import DEMO
 from core.results.format import Detection, ImageResult, encode_image
 from core.results.writer import ResultsWriter, build_info
 
+MADE_PEER = Path(".cache/peer/bin/python")
 ASKED_MIB = 300
 ASKED_RATIO = 3
 _FOUND = [
@@ -132,7 +134,10 @@ def run(tool: Tool, file: Path, images: int, peer: str | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", nargs="?", type=int, default=1_000_000)
-    parser.add_argument("--peer", help="an interpreter with the public package megadetector")
+    made = str(MADE_PEER) if MADE_PEER.exists() else None
+    parser.add_argument(
+        "--peer", default=made, help="an interpreter with the public package megadetector"
+    )
     given = parser.parse_args()
     print(f"asked for: {ASKED_RATIO} times as fast as the peer, under {ASKED_MIB} MiB")
     with tempfile.TemporaryDirectory() as folder:

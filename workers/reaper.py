@@ -74,6 +74,8 @@ class Reaper:
             logger.exception("reaper: %s", job_id)
 
     def _count(self, job_id: str) -> None:
+        if self._context.folder.is_cancelled(job_id):
+            self._context.store.cancel(job_id)  # Redis may have lost the wish
         count_outputs(self._context, job_id, on_each=lambda: None)
 
     def _bring_back(self, job_id: str) -> None:

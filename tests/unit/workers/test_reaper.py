@@ -81,6 +81,14 @@ def test_output_that_was_not_counted_is_found(bench: Bench) -> None:
     assert bench.store.unfinished(J, [0]) == []
 
 
+def test_a_wish_to_cancel_that_redis_lost_is_heard(bench: Bench) -> None:
+    planned(bench)
+    bench.folder.mark_cancelled(J)
+    Reaper(bench.context).round()
+    job = bench.store.get(J)
+    assert job and job.cancelled
+
+
 def test_ended_job_that_redis_lost_is_known_again_and_left_in_peace(bench: Bench) -> None:
     planned(bench)
     run(bench, 0, 1, 2, 3)
