@@ -28,7 +28,7 @@ demo: $(INSTALLED) $(DEMO_MODEL) ## run a job on real photographs through the wh
 test: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run all tests, with real servers
 	@scripts/get-chromium
 	@scripts/get-peer
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-fast: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run the tests that start no system
 	@scripts/get-chromium
