@@ -23,11 +23,6 @@ def is_video(name: str) -> bool:
     return name.lower().endswith(_VIDEO_SUFFIXES)
 
 
-def is_absolute(name: str) -> bool:
-    """Whether a name is a whole path, of any system."""
-    return _ABSOLUTE.match(name) is not None
-
-
 def check_image(image: object, context: Context) -> Findings:
     """What is wrong with one entry of `images`."""
     if not isinstance(image, dict):
@@ -37,7 +32,7 @@ def check_image(image: object, context: Context) -> Findings:
     if not isinstance(name, str) or not name:
         yield error("/file", "must be a string that is not empty")
         name = ""
-    elif is_absolute(name):
+    elif _ABSOLUTE.match(name):
         yield warning("/file", "is an absolute path; relative ones survive a move")
     yield from _check_outcome(image, context)
     yield from _check_max_conf(image, context.version)

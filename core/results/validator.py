@@ -112,18 +112,19 @@ def _check_file(layout: Layout, tally: _Tally) -> None:
     )
     seen: set[str] = set()
 
-    def sound(text: bytes) -> list[None]:
+    def sound(text: bytes) -> list[str | None]:
         names = sound_names(text, context)
         if len({*names}) < len(names) or not seen.isdisjoint(names):
             raise msgspec.ValidationError("some stand twice")
-        seen.update(names)
-        return [None] * len(names)
+        return [*names]
 
     def check(raw: RawImage) -> None:
         _check_one(raw, context, seen, tally)
 
-    for _ in layout.images(sound, check):
+    for name in layout.images(sound, check):
         tally.images += 1
+        if name is not None:
+            seen.add(name)
 
 
 def _decoded_fields(layout: Layout, tally: _Tally) -> Iterator[tuple[str, Any]]:

@@ -422,3 +422,22 @@ def test_what_we_write_is_valid(tmp_path: Path) -> None:
 
 def test_a_fault_of_the_whole_file_has_no_place() -> None:
     assert str(Fault(severity=Severity.WARNING, message="odd")) == "warning: odd"
+
+
+@pytest.mark.parametrize("batch", [1, 200, 10_000])
+def test_faults_are_the_same_however_many_lines_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr("core.results.image_lines._BATCH", batch)
+    lines = [json.dumps({"file": f"{n}.jpg", "detections": []}) for n in range(60)]
+    lines[20] = lines[3]
+    lines[21] = f"{lines[21]}, {lines[22]}"
+    lines[40] = '{"file": "40.jpg"}'
+    fields = '"info": {"format_version": "1.6"},\n"detection_categories": {"1": "animal"},'
+    path = tmp_path / "results.json"
+    path.write_text(f'{{\n{fields}\n"images": [\n' + ",\n".join(lines) + "\n]\n}\n")
+    report = validate(path)
+    places = [(fault.pointer, fault.line) for fault in report.faults]
+    twice, two_on_a_line = ("/images/20/file", 25), ("/images/21", 26)
+    assert places == [twice, two_on_a_line, ("/images/40/detections", 45)]
+    assert report.images == 60
