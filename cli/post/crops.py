@@ -6,7 +6,13 @@ import click
 
 from cli import exit_codes
 from cli.numbers import FloatRange
-from cli.post.options import examples, results_argument, threshold_option
+from cli.post.options import (
+    examples,
+    images_option,
+    new_folder_option,
+    results_argument,
+    threshold_option,
+)
 from cli.terminal import say, say_warning
 from core.results.reader import open_results
 from postprocessing.categories import ids_of
@@ -19,19 +25,8 @@ _SHOWN = 10
 
 @click.command(epilog=examples("megabatch post crops results.json --images photos -o crops"))
 @results_argument
-@click.option(
-    "--images",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that the names in the results start from.",
-)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder for the crops: new or empty.",
-)
+@images_option(required=True)
+@new_folder_option("crops")
 @threshold_option
 @click.option("--category", multiple=True, help="Only detections of this category.")
 @click.option(

@@ -24,6 +24,22 @@ output_option = click.option(
     help="Where to write.",
 )
 
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FOLDER_THAT_IS = click.Path(path_type=Path, file_okay=False, exists=True)
+
+
+def images_option(*, required: bool) -> Callable[[_Command], _Command]:
+    """`--images`: where the images of the results are."""
+    told = "The folder that the names in the results start from."
+    return click.option("--images", required=required, type=_FOLDER_THAT_IS, help=told)
+
+
+def new_folder_option(what: str) -> Callable[[_Command], _Command]:
+    """`--output`, where it is a folder of which nothing is kept."""
+    told = f"The folder for the {what}: new or empty."
+    return click.option("-o", "--output", required=True, type=_FOLDER, help=told)
+
+
 threshold_option = click.option(
     "--threshold",
     type=FloatRange(0, 1),

@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from cli.numbers import FloatRange
-from cli.post.options import examples, output_option, results_argument
+from cli.post.options import (
+    examples,
+    images_option,
+    new_folder_option,
+    output_option,
+    results_argument,
+)
 from cli.terminal import printable, say, say_warning
 from core.results.reader import open_results
 from postprocessing.repeats.finding import IOU, LEAST_IMAGES, MOST_AREA, Limits
@@ -33,12 +39,7 @@ def repeats() -> None:
     epilog=examples("megabatch post repeats find results.json --images photos -o review")
 )
 @results_argument
-@click.option(
-    "--images",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that the names in the results start from.",
-)
+@images_option(required=True)
 @click.option(
     "--iou",
     type=FloatRange(0.1, 1),
@@ -77,13 +78,7 @@ def repeats() -> None:
     help="A camera is the folder so many levels above an image's own; 1 for folders such as "
     "camera-07/100RECNX.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder for the pictures: new or empty.",
-)
+@new_folder_option("pictures")
 def find(results: Path, images: Path, output: Path, least_conf: float | None, **given: Any) -> None:
     """Make a picture of each place where boxes recur.
 

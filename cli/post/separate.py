@@ -10,7 +10,7 @@ from rich.filesize import decimal
 
 from cli import exit_codes
 from cli.numbers import FloatRange
-from cli.post.options import examples
+from cli.post.options import examples, images_option
 from cli.terminal import new_table, print_table, printable, say, say_warning
 from core.errors import InvalidRequest
 from core.file_systems import folds_names, is_folding
@@ -63,11 +63,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     )
 )
 @click.argument("results", metavar="[RESULTS]", required=False, type=_FILE)
-@click.option(
-    "--images",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that the names in the results start from.",
-)
+@images_option(required=False)
 @click.option("-o", "--output", type=_FOLDER, help="Where the folders are made.")
 @click.option(
     "--how",
