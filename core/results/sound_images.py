@@ -1,7 +1,7 @@
 """Tells at once of most images that nothing is wrong with them.
 
 Nearly all images of a results file are sound. To go through the rules one by one
-(`image_rules.py`) takes ten times as long as to decode them; so types and ranges are checked while
+(`image_rules.py`) takes six times as long as to decode them; so types and ranges are checked while
 decoding, and only an image that is not surely sound is looked at by the rules.
 """
 
