@@ -77,8 +77,6 @@ class Separator:
         """`root`: the folder of the images. `disk`: what lies below it."""
         self._results, self._root, self._disk, self._sorter = results, root, disk, sorter
         self._distinct = is_folding(root)
-        #: By name, where a run that was broken off has moved files to.
-        self._moved: dict[str, str] = {}
 
     def look(self, out: Path, how: How) -> Separation:
         """What would go where; nothing is written."""
@@ -94,7 +92,7 @@ class Separator:
         separation = Separation(out=out)
         done = {one.target: one for one in read_record(out / RECORD)}
         placed_before = {one.file: one.target for one in done.values()}
-        self._moved = {one.file: one.target for one in done.values() if one.how == "move"}
+        moved = moved_by(out / RECORD)
         _cut_half_line(out / RECORD)
         with (out / RECORD).open("ab") as record:
             for placed in self._placed(separation, how, folds=folds):
@@ -107,19 +105,19 @@ class Separator:
                 record.write(_encoder.encode(placed) + b"\n")
                 record.flush()
                 _place(placed, target)
-        known = [name for name in separation.missing if name in self._moved]
-        separation.there += len(known)
-        separation.missing = [name for name in separation.missing if name not in self._moved]
+        separation.there += len(moved.keys() & separation.missing)
+        separation.missing = [name for name in separation.missing if name not in moved]
         return separation
 
-    def renamed(self, folds: bool) -> Iterator[ImageResult]:
+    def renamed(self, out: Path, folds: bool) -> Iterator[ImageResult]:
         """The images as they are called in the folders; those without a file as they were."""
+        moved = moved_by(out / RECORD)  # before: `disk` does not know them any more
         for image in self._results.images():
             if self._disk.find(image.file) is not None:
                 yield msgspec.structs.replace(image, file=self._target(image, folds))
             else:
-                moved = self._moved.get(image.file, image.file)
-                yield msgspec.structs.replace(image, file=moved)
+                name = moved.get(image.file, image.file)
+                yield msgspec.structs.replace(image, file=name)
 
     def _placed(self, separation: Separation, how: How, *, folds: bool) -> Iterator[Placed]:
         for image in self._results.images():
@@ -156,6 +154,11 @@ def read_record(path: Path) -> Iterator[Placed]:
         for number, line in enumerate(lines, 1):
             if line.endswith(b"\n"):
                 yield _decoded(path, number, line)
+
+
+def moved_by(record: Path) -> dict[str, str]:
+    """By name, where files were moved to."""
+    return {one.file: one.target for one in read_record(record) if one.how == "move"}
 
 
 def _decoded(path: Path, number: int, line: bytes) -> Placed:

@@ -113,7 +113,7 @@ def _separate(options: _Options, results: Results, images: Path) -> None:
     separator = Separator(results, images, Names(files_below(images)), sorter)
     looked = separator.look(options.output or images / "unnamed", options.how)
     _print(looked)
-    if not looked.images:
+    if not looked.images and not _has_record(options.output):
         raise InvalidRequest(
             f"None of the results has a file in {images}. Their names start from --images; "
             "`megabatch post subset --replace-prefix` changes how they begin."
@@ -129,8 +129,13 @@ def _separate(options: _Options, results: Results, images: Path) -> None:
     )
     if options.results_to is not None:
         folds = not is_folding(images) and folds_names(options.output)
-        written = save_like(results, options.results_to, separator.renamed(folds))
+        written = save_like(results, options.results_to, separator.renamed(options.output, folds))
         say(f"{options.results_to}: {written.images:,} images")
+
+
+def _has_record(output: Path | None) -> bool:
+    """Whether the folder was sorted before: then all files may have been moved there."""
+    return output is not None and (output / RECORD).exists()
 
 
 def _print(separation: Separation) -> None:

@@ -2,7 +2,7 @@
 
 Nearly all images of a results file are sound. To go through the rules one by one
 (`image_rules.py`) takes six times as long as to decode them; so types and ranges are checked while
-decoding, and only an image that is not surely sound is looked at by the rules.
+decoding, and the rules look only at lists of images of which not all are surely sound.
 """
 
 from typing import Annotated

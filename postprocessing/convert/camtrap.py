@@ -120,11 +120,11 @@ class _Tables:
         self._timezone, self._notes = options.timezone, notes
         self._observations = Observations(results, options, notes, self._events(options))
 
-    def _events(self, options: Options) -> Mapping[str, Event]:
+    def _events(self, options: Options) -> list[Event]:
         if options.gap is None:
-            return {}
+            return []
         found, _ = events(self._results, 0, gap=options.gap, camera_of=self._deployments.of)
-        return {name: event for event in found for name in event.images}
+        return found
 
     @property
     def taxa(self) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -43,18 +44,19 @@ class _Seen(msgspec.Struct):
 
 
 class Observations:
-    """Makes the rows of the table. `events`: by the name of an image, the one that it is part of.
+    """Makes the rows of the table.
 
     Rows of events are complete when those of all images were made.
     """
 
     def __init__(
-        self, results: Results, options: Options, notes: Notes, events: Mapping[str, Event]
+        self, results: Results, options: Options, notes: Notes, events: Sequence[Event]
     ) -> None:
         self._results, self._options, self._notes = results, options, notes
         self._events = events
-        self._numbers = {id(event): f"e{n:07}" for n, event in enumerate(_each(events), 1)}
-        self._seen: dict[str, _Seen] = {}
+        #: By the name of an image, the place in `events` of the one that it is part of.
+        self._event_of = {name: at for at, event in enumerate(events) for name in event.images}
+        self._seen: dict[int, _Seen] = {}
         self._taxa = taxa_of(results)
         self._by = _classified_by(results.info)
         named = results.info.get("classifier")
@@ -90,13 +92,11 @@ class Observations:
 
     def of_events(self) -> Iterator[Cells]:
         """One a kind that an event shows, else that there is none."""
-        for event in _each(self._events):
-            seen = self._seen.get(self._numbers[id(event)])
-            if seen is None:  # none of its images is among the media
-                continue
+        # An event is missing of which no image is among the media.
+        for at, seen in sorted(self._seen.items()):
             about = {
                 "deploymentID": seen.deployment,
-                **self._when(event.images[0], ""),
+                **self._times(at),
                 "observationLevel": "event",
             }
             for kind, count in seen.counts.items():
@@ -111,22 +111,23 @@ class Observations:
 
     def _when(self, name: str, taken: str) -> Cells:
         """Times of the event; of an image that is part of none, those of the image."""
-        event = self._events.get(name)
-        if event is None:
-            return dict.fromkeys(("eventStart", "eventEnd"), taken)
-        zone = self._options.timezone
+        at = self._event_of.get(name)
+        return dict.fromkeys(("eventStart", "eventEnd"), taken) if at is None else self._times(at)
+
+    def _times(self, at: int) -> Cells:
+        event, zone = self._events[at], self._options.timezone
         return {
-            "eventID": self._numbers[id(event)],
+            "eventID": f"e{at + 1:07}",
             "eventStart": iso(event.start.replace(tzinfo=zone)),
             "eventEnd": iso(event.end.replace(tzinfo=zone)),
         }
 
     def _note(self, name: str, deployment: str, found: Counter[_Kind] | None) -> None:
         """Keep what an image shows for its event; None where nobody knows."""
-        event = self._events.get(name)
-        if event is None:
+        at = self._event_of.get(name)
+        if at is None:
             return
-        seen = self._seen.setdefault(self._numbers[id(event)], _Seen(deployment))
+        seen = self._seen.setdefault(at, _Seen(deployment))
         if found is not None:
             seen.looked_at += 1
             seen.counts |= found
@@ -148,7 +149,7 @@ class Observations:
 
     def _taxon(self, detection: Detection) -> tuple[Taxon | None, float]:
         """What the surest class is called in science, and how sure that is."""
-        number, conf = max(detection.classifications or (), key=_second, default=("", 0.0))
+        number, conf = max(detection.classifications or (), key=itemgetter(1), default=("", 0.0))
         return self._taxa.get(number), conf
 
     def _observed(self, detection: Detection, kind: _Kind) -> Cells:
@@ -175,15 +176,6 @@ class Observations:
             self._notes.add("boxes that leave the picture or have no size")
             return {}
         return {"bboxX": x, "bboxY": y, "bboxWidth": width, "bboxHeight": height}
-
-
-def _each(events: Mapping[str, Event]) -> Iterator[Event]:
-    """Each event once, in its order."""
-    return iter({id(event): event for event in events.values()}.values())
-
-
-def _second(pair: tuple[str, float]) -> float:
-    return pair[1]
 
 
 def _tag(text: str) -> str:

@@ -182,7 +182,7 @@ def test_names_that_lead_out_find_no_file(tmp_path: Path, root: Path) -> None:
 
 
 def test_results_follow_their_images(tmp_path: Path, root: Path, results: Results) -> None:
-    names = [one.file for one in separator(results, root).renamed(folds=False)]
+    names = [one.file for one in separator(results, root).renamed(tmp_path / "out", folds=False)]
     assert names == [*SORTED, "gone.jpg"]
 
 
@@ -217,7 +217,7 @@ def test_results_follow_what_a_broken_run_has_moved(
             separator(results, root).run(tmp_path / "out", "move")
     again = separator(results, root)
     again.run(tmp_path / "out", "move")
-    names = [image.file for image in again.renamed(folds=False)]
+    names = [image.file for image in again.renamed(tmp_path / "out", folds=False)]
     assert sorted(names) == sorted([*SORTED, "gone.jpg"])
     assert held(tmp_path / "out") == SORTED
 

@@ -160,3 +160,14 @@ def test_what_is_no_percent_is_no_share_either(
 ) -> None:
     assert run(["post", "summary", "results.json", "--threshold", number]) == exit_codes.USAGE
     assert "percent" not in capsys.readouterr().err
+
+
+def test_who_moves_again_what_was_moved_gets_results_with_its_names(home: Path) -> None:
+    line = "separate results.json --images photos -o sorted --how move --results-to new.json"
+    assert post(line) == 0
+    first = [one.file for one in open_results(home / "new.json").images()]
+    assert first == ["animal/a/1.jpg", "a/2.jpg"]
+    assert not (home / "photos/a/1.jpg").exists()
+    assert post(line) == 0
+    assert [one.file for one in open_results(home / "new.json").images()] == first
+    assert (home / "sorted/animal/a/1.jpg").exists()
