@@ -1,13 +1,29 @@
 """`python -m api`: the HTTP API under gunicorn, with threads; settings from the environment."""
 
 import argparse
+import logging
 import os
 import sys
+from contextlib import suppress
 
 from api.shared_counts import share
-from core.config import read_settings
-from core.errors import ConfigError
+from core.config import Settings, read_settings
+from core.errors import ConfigError, Unavailable
 from core.logs import set_up_logging
+from core.queue import connect_redis
+from core.redis_fitness import check_fitness
+
+_REDIS_SECONDS = 2
+
+logger = logging.getLogger(__name__)
+
+
+def refuse_unfit_redis(settings: Settings) -> None:
+    """Raises ConfigError. A Redis that does not answer is waited for, and `/readyz` says so."""
+    with suppress(Unavailable), connect_redis(settings, socket_timeout=_REDIS_SECONDS) as redis:
+        warning = check_fitness(redis)
+        if warning:
+            logger.warning(warning)
 
 
 def main(arguments: list[str]) -> None:
@@ -19,9 +35,10 @@ def main(arguments: list[str]) -> None:
     chosen = parser.parse_args(arguments)
     try:
         settings = read_settings(os.environ)
+        set_up_logging(settings.log_format)
+        refuse_unfit_redis(settings)
     except ConfigError as error:
         parser.error(error.message)
-    set_up_logging(settings.log_format)
     if chosen.processes > 1:
         share()
     # Not before: its imports fix how requests are counted.

@@ -95,7 +95,7 @@ def create_app(settings: Settings, most_large_answers: int = 32) -> Flask:
     app.register_api(webhooks_blueprint(open_webhooks(settings, service, store, folder)))
     app.register_api(legacy_blueprint(service, links, keys, settings))
     app.register_blueprint(pages_blueprint(settings, keys, links, service, files))
-    checks = {"redis": store.ping, "storage": folder.probe}
+    checks = {"redis": store.check_fitness, "storage": folder.probe}
     app.register_api(health_blueprint(checks))
     description = cache(partial(describe, app))
     app.register_api(documentation_blueprint(description))

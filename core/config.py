@@ -41,6 +41,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _not_negative(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("must be 0 or more")
+    return number
+
+
 def _log_format(text: str) -> LogFormat:
     if text not in get_args(LogFormat):
         raise ValueError("must be json or text")
@@ -90,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queued_images: int = 50_000_000
     #: How long a shard may show no progress before its worker process gives up, seconds.
     stall_after: int = 180
+    #: A worker takes no work while less than this is free on a disk that it writes to, MB.
+    least_room: int = 500
     #: How the logs of the API and the workers are written: `json`, one object a line, or `text`.
     log_format: LogFormat = "json"
 
@@ -117,6 +126,7 @@ VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("MEGABATCH_LIVE_JOBS", "live_jobs", _positive),
     ("MEGABATCH_QUEUED_IMAGES", "queued_images", _positive),
     ("MEGABATCH_STALL_AFTER", "stall_after", _positive),
+    ("MEGABATCH_LEAST_ROOM", "least_room", _not_negative),
     ("MEGABATCH_LOG_FORMAT", "log_format", _log_format),
 )
 

@@ -125,6 +125,12 @@ class DetectorError(MegaBatchError):
     code = "detector_failed"
 
 
+class DetectorBroken(DetectorError):
+    """The detector no longer works, whatever it is given; it must be loaded anew."""
+
+    code = "detector_broken"
+
+
 class InvalidResults(MegaBatchError):
     """This is not a results file in the MegaDetector format."""
 

@@ -13,6 +13,7 @@ from core.job_view import StoredJobs, job_view
 from core.jobs import Job
 from core.lua_scripts import load_scripts
 from core.messages import Message, Send
+from core.redis_fitness import check_fitness
 
 PREFIX = "megabatch:"
 
@@ -63,6 +64,10 @@ class JobReader:
             self._redis.ping()
         except RedisError as error:
             raise Unavailable(_AWAY) from error
+
+    def check_fitness(self) -> None:
+        """Raises Unavailable when Redis does not answer, ConfigError when it is of no use."""
+        check_fitness(self._redis)
 
     def get(self, job_id: str) -> Job | None:
         jobs = self._views([job_id])

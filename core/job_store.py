@@ -5,8 +5,9 @@ draws the consequences and names the messages to send; they are sent here, after
 are Redis's own. Redis being away is `Unavailable`.
 """
 
+import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from core.delivery_queue import DeliveryQueue
 from core.job_view import fields_of, milliseconds
 from core.jobs import AcceptedJob, FinalRecord, JobStatus
+from core.lease import Lease
 from core.measures import Measures
 from core.secrets import redact
 
@@ -22,24 +24,6 @@ _LONGEST_REASON = 1000
 
 Unit = Literal["plan", "merge"]
 Renewal = Literal["ok", "lost", "stopped", "unknown"]
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """The right to work on one unit of a job until it runs out or is given back."""
-
-    job_id: str
-    #: A shard's seven digits, `plan` or `merge`.
-    unit: str
-    token: str
-    #: Attempts of this unit so far that ended with an error of its own, because the container's
-    #: storage was away, and without a word.
-    errors: int = 0
-    outages: int = 0
-    losses: int = 0
-    #: The job was cancelled: a merge takes what is finished.
-    cancelled: bool = False
-    #: Why listing was aborted, if it was: a merge takes what is finished, and the job has failed.
-    reason: str = ""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -147,15 +131,25 @@ class JobStore(DeliveryQueue):
         was lost with the child that held it.
         """
         name = shard_name(unit) if isinstance(unit, int) else unit
-        token = f"{worker}/{secrets.token_hex(8)}"
+        token = f"{worker}/{os.getpid()}-{secrets.token_hex(8)}"
         answer = self._run("claim", job_id, name, token, int(exclusive))
         if "refused" in answer:
             return None
-        return Lease(job_id, name, token, **answer)
+        known = {"job_id": job_id, "unit": name, "token": token}
+        return msgspec.convert(known | answer, Lease, strict=False)
 
     def renew(self, lease: Lease, images: int = 0) -> Renewal:
         """Extend a lease. `images` of its shard are finished, and may be shown as progress."""
         renewal: Renewal = self._run("renew", lease.job_id, lease.unit, lease.token, images)
+        return renewal
+
+    def note(self, lease: Lease, position: int | None) -> Renewal:
+        """Say which of its images a shard comes to now, before it is touched; None: to no more.
+
+        Should the lease be lost, this image is suspected.
+        """
+        at = "" if position is None else position
+        renewal: Renewal = self._run("note", lease.job_id, lease.unit, lease.token, at)
         return renewal
 
     def release(self, lease: Lease, wait_seconds: float = 0) -> bool:
@@ -178,12 +172,23 @@ class JobStore(DeliveryQueue):
 
     # Workers and the reaper.
 
-    def heartbeat(self, queue: str, worker: str) -> None:
-        """A worker of `queue` (a model's name, or `control`) lives."""
-        self._run("heartbeat", queue, worker, "here")
+    def heartbeat(self, queue: str, worker: str, dead: Iterable[int] = ()) -> None:
+        """A worker of `queue` (a model's name, or `control`) lives.
+
+        `dead`: process ids of children of it that have died. What such a one held is lost.
+        """
+        self._run("heartbeat", queue, worker, "here", "".join(f" {child} " for child in dead))
 
     def retire(self, queue: str, worker: str) -> None:
-        self._run("heartbeat", queue, worker, "gone")
+        self._run("heartbeat", queue, worker, "gone", "")
+
+    def count_load(self, worker: str) -> int:
+        """A worker begins to load its detector; how often now since that last succeeded."""
+        return int(self._run("loads", worker, "more"))
+
+    def forget_loads(self, worker: str) -> None:
+        """A worker has loaded its detector."""
+        self._run("loads", worker, "none")
 
     def reap(self, reaper: str) -> list[str] | None:
         """Repair what is overdue. The ids of live jobs; None when another reaper is at work."""

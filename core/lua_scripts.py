@@ -58,8 +58,8 @@ _RULES: dict[str, object] = {
     "pace_ms": 120_000,
     # The keys of a job that only a live one needs.
     "parts": [
-        *("ready", "sent", "leases", "owners", "partial"),
-        *("errors", "outages", "losses"),
+        *("ready", "sent", "leases", "owners", "partial", "noted"),
+        *("errors", "outages", "losses", "deaths", "suspects"),
         *("done", "tally", "failures", "pace"),
     ],
 }

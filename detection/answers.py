@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from core.errors import DetectorError
+from core.errors import DetectorBroken, DetectorError
 from core.failures import FailureCode, ImageFailure
 from core.results.format import Detection, rounded
 from detection.detector import Detector, RgbImage
@@ -18,34 +18,31 @@ Answer = list[Detection] | ImageFailure
 def detect_each(detector: Detector, batch: Sequence[RgbImage]) -> list[Answer]:
     """One answer an image of a batch.
 
-    Where the detector fails on a batch, each image is tried alone, and only those that fail alone
-    have failed. Raises DetectorError when the detector no longer answers even its warm-up, or
-    breaks its contract.
+    Where the detector fails on a batch, its halves are tried, so that a batch that is too much for
+    the memory of a GPU becomes batches that are not, and only images that fail alone have failed.
+    Raises DetectorBroken when the detector no longer answers even its warm-up, and DetectorError
+    when it breaks its contract.
     """
     if not batch:
         return []
+    answers = _detect_halving(detector, batch)
+    if _FAILED in answers:
+        _check_alive(detector)
+    return answers
+
+
+def _detect_halving(detector: Detector, batch: Sequence[RgbImage]) -> list[Answer]:
     try:
         return list(_detect(detector, batch))
     except DetectorError:
         raise
-    except Exception:  # a detector may raise anything
-        _log.warning("the detector failed on a batch of %d; trying each alone", len(batch))
-        return _detect_alone(detector, batch)
-
-
-def _detect_alone(detector: Detector, batch: Sequence[RgbImage]) -> list[Answer]:
-    answers: list[Answer] = []
-    for pixels in batch:
-        try:
-            answers += _detect(detector, [pixels])
-        except DetectorError:
-            raise
-        except Exception:
-            _log.warning("the detector failed on an image of shape %s", pixels.shape, exc_info=True)
-            answers.append(_FAILED)
-    if _FAILED in answers:
-        _check_alive(detector)
-    return answers
+    except Exception as error:  # a detector may raise anything
+        shape, kind = batch[0].shape, type(error).__name__
+        _log.warning("the detector failed on %d images of %s: %s", len(batch), shape, kind)
+    half = len(batch) // 2
+    if not half:
+        return [_FAILED]
+    return [*_detect_halving(detector, batch[:half]), *_detect_halving(detector, batch[half:])]
 
 
 def _check_alive(detector: Detector) -> None:
@@ -53,8 +50,8 @@ def _check_alive(detector: Detector) -> None:
     try:
         detector.warm_up()
     except Exception as error:
-        raise DetectorError(
-            f"The detector no longer works ({type(error).__name__}); its worker must be restarted."
+        raise DetectorBroken(
+            f"The detector no longer works ({type(error).__name__}); it must be loaded anew."
         ) from error
 
 

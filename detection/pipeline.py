@@ -16,10 +16,10 @@ import msgspec
 
 from core.failures import ImageFailure
 from core.image_list import ListedImage
-from core.results.format import Detection, ImageResult, failed
-from detection.answers import Answer, detect_each, written_detections
-from detection.detector import Detector, RgbImage
-from detection.images import DecodedImage, DecodeOptions, decode, open_image
+from core.results.format import ImageResult
+from detection.batch import Prepared, results_of
+from detection.detector import Detector
+from detection.images import DecodeOptions, decode, open_image
 from detection.pixel_budget import PixelBudget
 
 #: The bytes of an image, or why they cannot be had. What it raises ends the pipeline.
@@ -49,20 +49,15 @@ class PipelineOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Ready(msgspec.Struct, frozen=True):
-    """An image that was read and decoded, or could not be."""
+    """An image whose turn has come."""
 
     index: int
-    image: ListedImage
-    decoded: DecodedImage | ImageFailure
-
-    @property
-    def pixels(self) -> RgbImage | None:
-        return None if isinstance(self.decoded, ImageFailure) else self.decoded.pixels
+    prepared: Prepared
 
     @property
     def size(self) -> int:
         """Bytes of decoded pixels."""
-        return 0 if self.pixels is None else self.pixels.nbytes
+        return self.prepared.size
 
 
 def run_pipeline(
@@ -115,12 +110,12 @@ class _Run:
         index, image = numbered
         data = self._read(image)
         if isinstance(data, ImageFailure):
-            return _Ready(index, image, data)
+            return _Ready(index, Prepared(image, data))
         opened = open_image(data, self._options.decode)
         if isinstance(opened, ImageFailure):
-            return _Ready(index, image, opened)
+            return _Ready(index, Prepared(image, opened))
         self.budget.reserve(index, opened.decoded_bytes)
-        ready = _Ready(index, image, decode(opened, self._options.decode))
+        ready = _Ready(index, Prepared(image, decode(opened, self._options.decode)))
         self.budget.give_back(opened.decoded_bytes - ready.size)
         return ready
 
@@ -141,8 +136,8 @@ class _Run:
             return False
         if sum(one.size for one in batch) + item.size > self._options.max_bytes // _BATCH_SHARE:
             return False
-        shapes = {one.pixels.shape for one in (*batch, item) if one.pixels is not None}
-        return len(shapes) <= 1
+        pictures = [one.prepared.pixels for one in (*batch, item)]
+        return len({pixels.shape for pixels in pictures if pixels is not None}) <= 1
 
     def _handed_over(self, batch: list[_Ready]) -> list[_Ready]:
         self.budget.start_detecting(sum(item.size for item in batch))
@@ -150,38 +145,8 @@ class _Run:
 
     def detect(self, batch: list[_Ready]) -> list[ImageResult]:
         """The results of one batch. Runs in the lanes."""
-        pictures = [item.pixels for item in batch if item.pixels is not None]
+        prepared = [item.prepared for item in batch]
         try:
-            answers = iter(detect_each(self._detector, pictures))
+            return results_of(prepared, self._detector, self._options.threshold)
         finally:
             self.budget.end_detecting(sum(item.size for item in batch))
-        return [self._result(item, answers) for item in batch]
-
-    def _result(self, item: _Ready, answers: Iterator[Answer]) -> ImageResult:
-        image, decoded = item.image, item.decoded
-        if isinstance(decoded, ImageFailure):
-            return failed(image.name, decoded, meta=image.meta)
-        answer = self._written(next(answers))
-        if isinstance(answer, ImageFailure):
-            return failed(image.name, answer, meta=image.meta)
-        return _found(image, decoded, answer)
-
-    def _written(self, answer: Answer) -> Answer:
-        if isinstance(answer, ImageFailure):
-            return answer
-        return written_detections(answer, self._options.threshold, self._detector.categories)
-
-
-def _found(image: ListedImage, decoded: DecodedImage, detections: list[Detection]) -> ImageResult:
-    return ImageResult(
-        file=image.name,
-        detections=detections,
-        width=decoded.width,
-        height=decoded.height,
-        datetime=decoded.datetime,
-        latitude=decoded.latitude,
-        longitude=decoded.longitude,
-        truncated=decoded.truncated,
-        meta=image.meta,
-        extra=None if decoded.exif is None else {"exif_metadata": decoded.exif},
-    )

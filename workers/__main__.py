@@ -1,17 +1,26 @@
 """`python -m workers control`, or `python -m workers detection --model NAME`."""
 
 import argparse
+import logging
 import os
+import time
 
 from core.catalog import find_model
-from core.config import read_settings
-from core.errors import MegaBatchError
+from core.config import Settings, read_settings
+from core.errors import MegaBatchError, Unavailable
 from core.job_folder import open_job_folder
+from core.logs import set_up_logging
 from core.messages import CONTROL_QUEUE, detection_queue
+from core.queue import connect_redis
+from core.redis_fitness import check_fitness
 from detection.weights import verified_weights
 
 #: Planning and merging wait for storage more than they compute.
 _CONTROL_PROCESSES = 4
+_REDIS_SECONDS = 10
+_LOOK_EVERY = 2.0
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -36,6 +45,23 @@ def _check_setup(model: str | None) -> None:
     open_job_folder(settings)
     if model is not None:
         verified_weights(find_model(model, settings.model_files), settings.model_folder)
+    _wait_for_redis(settings)
+
+
+def _wait_for_redis(settings: Settings) -> None:
+    """Wait until Redis answers. Raises ConfigError for one that would lose jobs."""
+    set_up_logging(settings.log_format)
+    with connect_redis(settings, socket_timeout=_REDIS_SECONDS) as redis:
+        while True:
+            try:
+                warning = check_fitness(redis)
+            except Unavailable as error:
+                logger.warning("waiting for Redis: %s", error)
+                time.sleep(_LOOK_EVERY)
+            else:
+                break
+    if warning:
+        logger.warning(warning)
 
 
 def worker_arguments(queue: str, processes: int) -> list[str]:

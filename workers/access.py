@@ -3,7 +3,7 @@
 import logging
 
 from core.errors import AccessRevoked
-from core.job_store import Lease
+from core.lease import Lease
 from workers.context import WorkerContext
 
 logger = logging.getLogger(__name__)

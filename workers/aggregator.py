@@ -27,6 +27,7 @@ from core.jobs import (
 )
 from core.results.versions import Version, known_version
 from core.results.writer import build_info
+from core.room import check_room
 from workers.context import WorkerContext
 from workers.delivering import tell_of_end
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
@@ -68,14 +69,16 @@ class Merged(msgspec.Struct, frozen=True):
 
 def merge_job(context: WorkerContext, job_id: str) -> None:
     """Merge a job whose turn it is. Does nothing when another worker does, or nobody need."""
+    check_room(context.settings)
     lease = context.store.claim(job_id, "merge", context.worker)
     if lease is None:
         return
     try:
-        with LeaseKeeper(context.store, lease, stall_after=context.settings.stall_after) as keeper:
+        with context.keep(lease) as keeper:
             _Merge(context, keeper).run()
     except LeaseEnded:
         logger.info("%s merge: no longer ours", job_id)
+        context.store.release(lease)
     except Exception:
         context.store.fail(lease, wait_before_retry(lease.errors))
         raise

@@ -14,10 +14,12 @@ from core.containers.opening import open_container
 from core.job_folder import JobFolder, open_job_folder
 from core.job_store import JobStore
 from core.jobs import AcceptedJob, JobRequest, RequestedImage
+from core.lease import Lease
 from core.queue import open_job_store
 from core.sealing import Sealer
 from detection.detector import Detector
 from detection.weights import with_sha256
+from workers.lease_keeper import LeaseKeeper
 
 LoadDetector = Callable[[Model, Path], Detector]
 
@@ -30,14 +32,28 @@ _SOCKET_TIMEOUT = 10
 class WorkerContext:
     """Opened when first used, in the process that does the work."""
 
+    #: What decodes pictures in a process of its own.
+    decoding_module = "detection.decoding_process"
+
     def __init__(self, settings: Settings, worker: str, load_detector: LoadDetector) -> None:
         self.settings = settings
         #: Names the worker in leases and heartbeats; its child processes share it.
         self.worker = worker
+        #: Set when the worker is to stop: what this process works on is given back.
+        self.leaving = False
         self._load_detector = load_detector
         self._detectors: dict[str, Detector] = {}
         self._sha256: dict[str, str] = {}
         self._open_jobs: OrderedDict[str, tuple[AcceptedJob, Container]] = OrderedDict()
+
+    def leave(self) -> None:
+        """The worker is to stop."""
+        self.leaving = True
+
+    def keep(self, lease: Lease) -> LeaseKeeper:
+        """Keeps a lease while this process works on it, and is not asked to stop."""
+        stall_after = self.settings.stall_after
+        return LeaseKeeper(self.store, lease, stall_after=stall_after, leaving=lambda: self.leaving)
 
     @cached_property
     def store(self) -> JobStore:
@@ -50,6 +66,9 @@ class WorkerContext:
     @cached_property
     def sealer(self) -> Sealer:
         return Sealer(self.settings.secret_keys)
+
+    def has_detector(self, model: str) -> bool:
+        return model in self._detectors
 
     def detector(self, model: str) -> Detector:
         """The detector of a model, loaded and warmed up once in this process."""

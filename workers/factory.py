@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from functools import cache
 from typing import Any
 
 from celery import Celery, signals
@@ -30,6 +31,7 @@ def create_app(
     """The app that `module` holds; the child processes of a worker import that module too."""
     worker = os.environ.setdefault(_WORKER_ID, _new_worker_id())
 
+    @cache
     def make_context() -> WorkerContext:
         return context(settings, worker, load_detector)
 

@@ -4,15 +4,15 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
 from typing import Self
 
 from core.errors import MegaBatchError, Unavailable
-from core.job_store import JobStore, Lease, Renewal
+from core.job_store import JobStore, Renewal
+from core.lease import Lease
 
 logger = logging.getLogger(__name__)
 
@@ -41,16 +41,18 @@ class LeaseKeeper:
         lease: Lease,
         *,
         stall_after: float,
+        leaving: Callable[[], bool] = lambda: False,
         renew_every: float | None = None,
         on_stall: Callable[[], None] = _leave_process,
     ) -> None:
+        """`leaving` tells whether the worker is to stop, and to give back what it holds."""
         self._store = store
         self.lease = lease
         self._stall_after = stall_after
+        self._leaving = leaving
         self._renew_every = renew_every or RENEW_EVERY
         self._on_stall = on_stall
         self._ended: Renewal | None = None
-        self._loading = False
         self._last_move = time.monotonic()
         self._images = 0
         self._stop = threading.Event()
@@ -72,25 +74,20 @@ class LeaseKeeper:
         self._thread.join()
 
     def moved(self, images: int = 0) -> None:
-        """The work went on, by so many images. Raises LeaseEnded when it is not ours any more."""
+        """The work went on, by so many images.
+
+        Raises LeaseEnded when it is not ours any more, or to be given back.
+        """
         self._images += images
         self._last_move = time.monotonic()
         if self._ended:
             raise LeaseEnded(f"the lease of {self.lease.unit} ended: {self._ended}")
-
-    @contextmanager
-    def loading(self) -> Iterator[None]:
-        """While a model is loaded nothing moves, however long it takes."""
-        self._loading = True
-        try:
-            yield
-        finally:
-            self._loading = False
-            self._last_move = time.monotonic()
+        if self._leaving():
+            raise LeaseEnded(f"the worker stops, and gives {self.lease.unit} back")
 
     def _keep(self) -> None:
         while not self._stop.wait(self._renew_every):
-            if not self._loading and time.monotonic() - self._last_move > self._stall_after:
+            if time.monotonic() - self._last_move > self._stall_after:
                 logger.error("%s %s stands still", self.lease.job_id, self.lease.unit)
                 self._on_stall()
                 return

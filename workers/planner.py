@@ -25,8 +25,9 @@ from core.image_list import (
     encode_image_list,
 )
 from core.job_folder import Plan
-from core.job_store import Lease
 from core.jobs import AcceptedJob
+from core.lease import Lease
+from core.room import check_room
 from workers.access import give_back_refused
 from workers.context import WorkerContext
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
@@ -62,11 +63,12 @@ class Overtaken(MegaBatchError):
 
 def plan_job(context: WorkerContext, job_id: str) -> None:
     """Plan a job, or go on with it. Does nothing when another worker does, or nobody need."""
+    check_room(context.settings)
     lease = context.store.claim(job_id, "plan", context.worker)
     if lease is None:
         return
     try:
-        with LeaseKeeper(context.store, lease, stall_after=context.settings.stall_after) as keeper:
+        with context.keep(lease) as keeper:
             _plan(context, job_id, keeper)
     except AccessRevoked as error:
         give_back_refused(context, lease, error)

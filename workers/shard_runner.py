@@ -2,25 +2,21 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import closing
 
-import msgspec
-
-from core.errors import AccessRevoked, StorageTrouble
+from core.errors import AccessRevoked, DetectorBroken, StorageTrouble
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage, decode_image_list
-from core.job_store import Lease, Tally
+from core.job_store import Tally
 from core.jobs import JobRequest
+from core.lease import Lease
 from core.lua_scripts import MAX_ERRORS, MAX_LOSSES, MAX_OUTAGES
 from core.results.format import ImageResult, failed
-from detection.detector import Detector
-from detection.images import DecodeOptions
-from detection.pipeline import PipelineOptions, run_pipeline
+from core.room import check_room
 from workers.access import give_back_refused
 from workers.context import WorkerContext
+from workers.detecting import detect_shard
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
-from workers.reading import Reading
+from workers.leaving import prepare, start_child_anew
 from workers.recovery import read_tally
 from workers.shard_output import ShardRefused, encode_output, file_name, tally_of, weave
 from workers.taking_over import kept_lines
@@ -34,17 +30,23 @@ _OUR_TROUBLE_WAIT = 30.0
 
 def run_shard(context: WorkerContext, job_id: str, index: int) -> None:
     """Run a shard whose turn it is. Does nothing when another worker does, or nobody need."""
+    check_room(context.settings)
+    prepare(context, job_id)
     lease = context.store.claim(job_id, index, context.worker, exclusive=True)
     if lease is None:
         return
     try:
-        with LeaseKeeper(context.store, lease, stall_after=context.settings.stall_after) as keeper:
+        with context.keep(lease) as keeper:
             _run(context, index, keeper)
     except AccessRevoked as error:
         give_back_refused(context, lease, error)
-    except LeaseEnded:
-        logger.info("%s shard %d: no longer ours", job_id, index)
+    except LeaseEnded as error:
+        logger.info("%s shard %d: %s", job_id, index, error)
         context.store.release(lease)
+    except DetectorBroken as error:
+        # A loss like any other: should one image do this again and again, it is found out.
+        logger.critical("%s shard %d: %s", job_id, index, error)
+        start_child_anew()
     except Exception as error:
         _try_again(context, lease, error)
         raise
@@ -107,7 +109,7 @@ def _results(
     if _out_of_attempts(keeper.lease):
         job = context.folder.read_job(keeper.lease.job_id)
         return _give_up(images, job.request), None
-    return _detect(context, images, keeper)
+    return detect_shard(context, images, keeper)
 
 
 def _give_up(images: list[ListedImage], request: JobRequest) -> list[ImageResult]:
@@ -115,49 +117,3 @@ def _give_up(images: list[ListedImage], request: JobRequest) -> list[ImageResult
     return [
         failed(file_name(image, request.strip_prefix), failure, meta=image.meta) for image in images
     ]
-
-
-def _detect(
-    context: WorkerContext, images: list[ListedImage], keeper: LeaseKeeper
-) -> tuple[list[ImageResult], float]:
-    """The results of a shard's images, in order, and when the work on them began."""
-    job, container = context.open_job(keeper.lease.job_id)
-    with keeper.loading():
-        detector = context.detector(job.request.model)
-    context.note_weights(job.id, job.request.model)
-    started = time.monotonic()
-    options = pipeline_options(job.request, detector)
-    reading = Reading(container, any_version=job.parent is not None)
-    # Closed at once, so that its threads end when the lease does.
-    with closing(run_pipeline(images, reading.read, detector, options)) as results:
-        named = list(_named(results, images, job.request.strip_prefix, keeper))
-    if reading.changed:
-        context.folder.changed.note(job.id, int(keeper.lease.unit), sorted(reading.changed))
-    return named, started
-
-
-def _named(
-    results: Iterator[ImageResult],
-    images: list[ListedImage],
-    strip_prefix: str,
-    keeper: LeaseKeeper,
-) -> Iterator[ImageResult]:
-    for result, image in zip(results, images, strict=True):
-        keeper.moved(images=1)
-        if strip_prefix:
-            yield msgspec.structs.replace(result, file=file_name(image, strip_prefix))
-        else:
-            yield result
-
-
-def pipeline_options(request: JobRequest, detector: Detector) -> PipelineOptions:
-    """How the pipeline is to work for a job."""
-    return PipelineOptions(
-        threshold=request.detection_threshold,
-        max_batch=detector.batch_size,
-        decode=DecodeOptions(
-            truncated_images=request.truncated_images,
-            preprocessing=request.preprocessing,
-            gps="gps" in request.include,
-        ),
-    )

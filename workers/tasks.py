@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from celery import shared_task
@@ -27,11 +26,11 @@ _WORK: dict[str, Work] = {"plan_job": plan_job, "run_shard": run_shard, "merge_j
 def define_tasks(make_context: Callable[[], WorkerContext]) -> None:
     """Define the tasks for every Celery app of this process.
 
-    The context is made when the first task runs: in the child process that runs it.
+    `make_context` gives each process the context that it has; its parts are opened when first used,
+    by the child that runs a task.
     """
-    context: Callable[[], WorkerContext] = cache(make_context)
     for name, work in _WORK.items():
-        shared_task(name=TASKS[name])(_task(name, work, context))
+        shared_task(name=TASKS[name])(_task(name, work, make_context))
 
 
 def _task(name: str, work: Work, context: Callable[[], WorkerContext]) -> Work:

@@ -25,6 +25,8 @@ from core.image_list import ListedImage
 # error codes".
 _SAS_REFUSED = frozenset({"AuthenticationFailed", "AuthorizationPermissionMismatch"})
 _REFUSED = frozenset({401, 403})
+# So often a blob is asked for, with all tries each time, before it alone counts as unreadable.
+_ROUNDS = 3
 
 
 class AzureContainer:
@@ -46,6 +48,7 @@ class AzureContainer:
         self._probe = AzureLister(url, guard, patience=QUICK, page_size=1)
         self._base = locate(container_root(url))
         self._sas = parse_sas(url)
+        self._patience = patience or Patience()
         self._reader = HttpReader(guard, patience=patience)
         self._streak = FailureStreak()
 
@@ -67,16 +70,30 @@ class AzureContainer:
         except ValueError:
             return ImageFailure(FailureCode.NOT_FOUND)
         try:
-            answer = self._reader.get(location, etag=image.etag)
+            answer = self._get(location, image.etag)
         except InvalidRequest as error:  # its host is gone, or may no longer be reached
             raise StorageTrouble(error.message) from error
-        except StorageTrouble as error:
-            self._probe.list_page("", None)  # raises where it is not this image alone
-            self._streak.failed(error.message)
+        if answer is None:
+            self._streak.failed("The storage lists its images, but gives none of several.")
             return ImageFailure(FailureCode.UNREADABLE)
         self._streak.succeeded()
         self._check_access(answer)
         return answer.image()
+
+    def _get(self, location: Location, etag: str | None) -> Answer | None:
+        """The answer; None where the storage answers, but does not give this blob.
+
+        A storage that comes and goes may answer between two troubles, so the blob is asked for
+        again right after it did. Raises StorageTrouble where it is not this blob alone.
+        """
+        patience = self._patience
+        for _ in range(_ROUNDS):
+            try:
+                return self._reader.get(location, etag=etag, patience=patience)
+            except StorageTrouble:
+                self._probe.list_page("", None)
+            patience = self._patience.once_more()
+        return None
 
     def close(self) -> None:
         """See `Container.close`."""

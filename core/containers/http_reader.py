@@ -8,10 +8,12 @@ from base64 import b64encode
 from collections import OrderedDict
 from typing import cast
 
+import msgspec
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from core.containers.answers import OK, TOO_LARGE, Answer
+from core.containers.budget import budget_of
 from core.containers.connections import default_tls, hide_secrets_in_logs, pinned_pool
 from core.containers.guard import Guard, Location, Origin
 from core.containers.listing import MAX_IMAGE_BYTES
@@ -30,6 +32,13 @@ _DRAINED = 1 << 16
 
 class _DamagedBody(Exception):
     """The body is not what the server's own headers promise."""
+
+
+class _Trouble(msgspec.Struct, frozen=True):
+    """Why a try brought no answer that can be used, and how long the server asked to wait."""
+
+    what: str
+    retry_after: float | None = None
 
 
 class HttpReader:
@@ -52,30 +61,53 @@ class HttpReader:
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
-    def get(self, location: Location, *, etag: str | None = None) -> Answer:
+    def get(
+        self, location: Location, *, etag: str | None = None, patience: Patience | None = None
+    ) -> Answer:
         """The answer to a GET of this URL; with `etag`, only if the blob still has it (else 412).
 
-        Raises UrlNotAllowed, ContainerError (no such host), and StorageTrouble when no try brought
-        an answer that can be used.
+        `patience`: another than the reader's, for this one. Raises UrlNotAllowed, ContainerError
+        (no such host), and StorageTrouble when no try brought an answer that can be used.
         """
-        give_up = time.monotonic() + self._patience.total_seconds
-        for tries in range(1, self._patience.tries + 1):
-            retry_after = None
-            try:
-                answer = self._try(location, etag, give_up)
-            except (HTTPError, OSError, StorageTrouble, _DamagedBody) as error:
-                self._forget(location.origin)
-                trouble = type(error).__name__
-            else:
-                if answer.status not in _PASSING:
-                    return answer
-                trouble, retry_after = f"status {answer.status}", answer.retry_after
-            if not self._may_try_again(tries, retry_after, give_up):
+        patience = patience or self._patience
+        give_up = time.monotonic() + patience.total_seconds
+        trouble = "it is too busy"
+        for tries in range(1, patience.tries + 1):
+            answer = self._turn(location, etag, give_up)
+            if isinstance(answer, Answer):
+                return answer
+            if answer is None:
+                break
+            trouble = answer.what
+            if not self._may_try_again(patience, tries, answer.retry_after, give_up):
                 break
         raise StorageTrouble(
             f"The host {location.origin.host} gave no answer that can be used, after {tries} "
             f"tries: {trouble}."
         )
+
+    def _turn(
+        self, location: Location, etag: str | None, give_up: float
+    ) -> Answer | _Trouble | None:
+        """One try, as far as the server's budget allows; None where its turn did not come."""
+        budget = budget_of(location.origin)
+        if not budget.enter(give_up, self._closed):
+            return None
+        try:
+            answer = self._try(location, etag, give_up)
+        except (HTTPError, OSError, StorageTrouble, _DamagedBody) as error:
+            self._forget(location.origin)
+            answer = None
+            trouble = _Trouble(type(error).__name__)
+        finally:
+            budget.leave()
+        if answer is not None:
+            if answer.status not in _PASSING:
+                budget.succeeded()
+                return answer
+            trouble = _Trouble(f"status {answer.status}", answer.retry_after)
+        budget.troubled(min(trouble.retry_after or 0.0, self._patience.longest_wait))
+        return trouble
 
     def close(self) -> None:
         """Close all connections, and end all waits."""
@@ -86,11 +118,13 @@ class HttpReader:
         for pool in pools:
             pool.close()
 
-    def _may_try_again(self, tries: int, retry_after: float | None, give_up: float) -> bool:
+    def _may_try_again(
+        self, patience: Patience, tries: int, retry_after: float | None, give_up: float
+    ) -> bool:
         """Wait, and tell whether another try is left."""
-        if tries == self._patience.tries:
+        if tries == patience.tries:
             return False
-        wait = self._patience.wait_after(tries, retry_after)
+        wait = patience.wait_after(tries, retry_after)
         if time.monotonic() + wait >= give_up:
             return False
         return not self._closed.wait(wait)

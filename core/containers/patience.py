@@ -23,7 +23,13 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     #: The longest silence of the server.
     read_seconds: float = 20.0
     #: For all tries together; a body that is still coming in is given up too.
-    total_seconds: float = 120.0
+    total_seconds: float = 90.0
+
+    def once_more(self) -> "Patience":
+        """For a thing that was asked for in vain, while the server answers others."""
+        return msgspec.structs.replace(
+            self, tries=min(3, self.tries), total_seconds=self.total_seconds / 6
+        )
 
     def wait_after(self, tries: int, retry_after: float | None = None) -> float:
         """Seconds to wait after so many failed tries, `retry_after` being what the server asked.

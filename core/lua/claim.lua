@@ -1,6 +1,7 @@
 -- Leases a unit of work to a worker. ARGV: id, unit, token, exclusive ('1' for a worker that has one
--- child, so that whatever else it holds was lost). A token is 'worker/random'.
--- Returns {errors, outages, losses, cancelled, reason} or {refused}.
+-- child, so that whatever else it holds was lost). A token is
+-- 'worker/process id-random'.
+-- Returns {errors, outages, losses, deaths, suspects, cancelled, reason} or {refused}.
 local id, unit, token, exclusive = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
 local worker = string.match(token, '^[^/]+')
 
@@ -18,7 +19,7 @@ if exclusive then
   if held then
     local before = cjson.decode(held)
     if redis.call('HGET', key(before[1], 'owners'), before[2]) == before[3] then
-      lose(before[1], before[2])
+      lose(before[1], before[2], true)
       advance(before[1])
     end
   end
@@ -83,6 +84,8 @@ return changed(id, {
   errors = counted('errors'),
   outages = counted('outages'),
   losses = counted('losses'),
+  deaths = counted('deaths'),
+  suspects = cjson.decode(redis.call('HGET', key(id, 'suspects'), unit) or '{}'),
   cancelled = number(id, 'cancelled') == 1,
   reason = field(id, 'reason') or '',
 })

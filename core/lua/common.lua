@@ -140,6 +140,7 @@ local function drop_lease(id, unit)
   redis.call('ZREM', key(id, 'leases'), unit)
   redis.call('HDEL', key(id, 'owners'), unit)
   redis.call('HDEL', key(id, 'partial'), unit)
+  redis.call('HDEL', key(id, 'noted'), unit)
 end
 
 local function take_lease(id, unit, token)
@@ -156,12 +157,30 @@ local function make_ready(id, shard, due)
   end
 end
 
--- A lease that ended without a word: the unit may be claimed again, and the loss is counted.
-local function lose(id, unit)
+-- The shard was lost while this one of its images was noted.
+local function suspect(id, shard, position, died)
+  local known = redis.call('HGET', key(id, 'suspects'), shard)
+  local suspects = known and cjson.decode(known) or {}
+  local deaths, silences = unpack(suspects[position] or {0, 0})
+  suspects[position] = died and {deaths + 1, silences} or {deaths, silences + 1}
+  redis.call('HSET', key(id, 'suspects'), shard, cjson.encode(suspects))
+end
+
+-- A lease that ended without a word: the unit may be claimed again, and the loss is counted, against
+-- the image that was noted, if there is one. `died` says that the child of a living worker did.
+local function lose(id, unit, died)
+  local position = redis.call('HGET', key(id, 'noted'), unit)
   drop_lease(id, unit)
   tick('leases_lost ' .. (is_shard(unit) and 'shard' or unit))
   if is_shard(unit) then
-    redis.call('HINCRBY', key(id, 'losses'), unit, 1)
+    if position then
+      suspect(id, unit, position, died)
+    else
+      redis.call('HINCRBY', key(id, 'losses'), unit, 1)
+      if died then
+        redis.call('HINCRBY', key(id, 'deaths'), unit, 1)
+      end
+    end
     make_ready(id, unit, now)
   end
 end

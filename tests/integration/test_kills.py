@@ -40,7 +40,7 @@ def test_detection_worker_is_killed(system: System, job_id: str, pictures: Pictu
 def test_child_of_a_detection_worker_is_killed(
     system: System, job_id: str, pictures: Pictures
 ) -> None:
-    for pid in system.children("one"):
+    for pid in system.pool_children("one"):
         os.kill(pid, signal.SIGKILL)
     ends_well(system, job_id, pictures)
 

@@ -10,8 +10,9 @@ import msgspec
 import redis
 
 from core.job_reader import PREFIX
-from core.job_store import JobStore, Lease, Tally
+from core.job_store import JobStore, Tally
 from core.jobs import JobStatus, Progress
+from core.lease import Lease
 from core.lua_scripts import LEASE_MS
 from core.messages import Message
 from tests.factories import accepted_job, final_record

@@ -5,8 +5,9 @@ import redis
 
 from core.errors import Unavailable
 from core.job_reader import PREFIX
-from core.job_store import JobStore, Lease, Tally
+from core.job_store import JobStore, Tally
 from core.jobs import JobStatus, Progress
+from core.lease import Lease
 from core.lua_scripts import LEASE_MS
 from core.messages import Message
 from tests.factories import accepted_job, final_record
@@ -897,3 +898,84 @@ def finish_all(store: JobStore) -> None:
         assert lease
         store.renew(lease, images=2)
         store.done(J, index, Tally(10))
+
+
+# Images on which workers die.
+
+
+def lose(store: JobStore, client: redis.Redis, *, died: bool, position: int | None = 4) -> Lease:
+    """The lease of the next attempt at shard 0, after one that was lost."""
+    lease = store.claim(J, 0, "w", exclusive=True)
+    assert lease
+    if position is not None:
+        assert store.note(lease, position) == "ok"
+    if not died:
+        expire_leases(client)
+    following = store.claim(J, 0, "w" if died else "other", exclusive=died)
+    assert following
+    store.release(following)
+    return following
+
+
+@pytest.mark.parametrize(("died", "attempts"), [(True, 3), (False, 6)])
+def test_image_on_which_attempts_die_is_given_up(
+    running: JobStore, client: redis.Redis, died: bool, attempts: int
+) -> None:
+    for attempt in range(1, attempts + 1):
+        lease = lose(running, client, died=died)
+        assert lease.guarded and lease.losses == 0
+        assert lease.suspects[4].deaths + lease.suspects[4].silences == attempt
+        assert (lease.suspected, lease.given_up) == (
+            ((), frozenset({4})) if attempt == attempts else ((4,), frozenset())
+        )
+
+
+def test_deaths_and_silences_on_an_image_count_together(
+    running: JobStore, client: redis.Redis
+) -> None:
+    for died in (True, False, False, True, False):
+        assert lose(running, client, died=died).suspected == (4,)
+    assert lose(running, client, died=False).given_up == {4}
+
+
+@pytest.mark.parametrize(("died", "attempts"), [(True, 1), (False, 2)])
+def test_shard_is_guarded_after_losses_without_a_note(
+    running: JobStore, client: redis.Redis, died: bool, attempts: int
+) -> None:
+    for attempt in range(1, attempts + 1):
+        lease = lose(running, client, died=died, position=None)
+        assert lease.guarded == (attempt == attempts)
+        assert (lease.losses, lease.deaths, lease.suspects) == (attempt, attempt * died, {})
+
+
+@pytest.mark.parametrize("ends", ["release", "fail", "note none"])
+def test_image_that_was_passed_is_not_suspected(
+    running: JobStore, client: redis.Redis, ends: str
+) -> None:
+    lease = running.claim(J, 0, "w")
+    assert lease and running.note(lease, 4) == "ok"
+    if ends == "release":
+        running.release(lease)
+    elif ends == "fail":
+        running.fail(lease, 0)
+    else:
+        assert running.note(lease, None) == "ok"
+        running.release(lease)
+    assert lose(running, client, died=False, position=None).suspects == {}
+
+
+def test_several_images_are_suspected(running: JobStore, client: redis.Redis) -> None:
+    for position in (7, 2, 7):
+        lease = lose(running, client, died=True, position=position)
+    assert lease.suspected == (2, 7)
+    assert lose(running, client, died=True, position=7).given_up == {7}
+
+
+def test_note_says_whose_the_shard_is(running: JobStore, client: redis.Redis) -> None:
+    lease = running.claim(J, 0, "w")
+    assert lease
+    expire_leases(client)
+    assert running.claim(J, 0, "other")
+    assert running.note(lease, 1) == "lost"
+    client.flushall()
+    assert running.note(lease, 1) == "unknown"

@@ -14,8 +14,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from core.job_store import Lease
 from core.jobs import TRANSITIONS, JobStatus
+from core.lease import Lease
 from tests.unit.core.job_world import IMAGES, SHARDS, World, as_text
 
 IDS = ["a" * 32, "b" * 32]

@@ -4,8 +4,9 @@ import pytest
 import redis
 
 from core.job_reader import PREFIX
-from core.job_store import JobStore, Lease, Tally
+from core.job_store import JobStore, Tally
 from core.jobs import Job
+from core.lease import Lease
 from core.pace import Sample, rate_between
 from tests.factories import accepted_job
 from tests.outbox import Outbox

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.catalog import DEMO
-from core.errors import DetectorError
+from core.errors import DetectorBroken, DetectorError
 from core.failures import FailureCode, ImageFailure
 from core.results.format import Detection
 from detection.answers import detect_each, written_detections
@@ -58,7 +58,7 @@ def test_a_bad_image_does_not_fail_its_neighbours() -> None:
     detector, batch = BrittleDetector([1]), numbered(3)
     good = HashDetector().detect(batch)
     assert detect_each(detector, batch) == [good[0], FAILED, good[2]]
-    assert detector.sizes == [3, 1, 1, 1]
+    assert detector.sizes == [3, 1, 2, 1, 1]
 
 
 def test_a_batch_of_bad_images_is_not_a_broken_detector() -> None:
@@ -66,19 +66,21 @@ def test_a_batch_of_bad_images_is_not_a_broken_detector() -> None:
     assert detect_each(BrittleDetector([0]), numbered(1)) == [FAILED]
 
 
-def test_a_batch_that_is_too_large_is_taken_image_by_image() -> None:
-    class SmallDetector(HashDetector):
+def test_a_batch_that_is_too_large_is_halved_until_it_fits() -> None:
+    class SmallDetector(BrittleDetector):
         def detect(self, batch: Sequence[RgbImage]) -> list[list[Detection]]:
-            if len(batch) > 1:
+            if len(batch) > 2:
+                self.sizes.append(len(batch))
                 raise MemoryError
             return super().detect(batch)
 
-    batch = numbered(3)
-    assert detect_each(SmallDetector(), batch) == HashDetector().detect(batch)
+    detector, batch = SmallDetector(), numbered(8)
+    assert detect_each(detector, batch) == HashDetector().detect(batch)
+    assert detector.sizes == [8, 4, 2, 2, 4, 2, 2]
 
 
 def test_a_lost_device_is_an_error_and_no_failure_of_images() -> None:
-    with pytest.raises(DetectorError, match="no longer works"):
+    with pytest.raises(DetectorBroken, match="no longer works"):
         detect_each(BrittleDetector(dead=True), numbered(2))
 
 

@@ -55,3 +55,12 @@ class Bench:
 @pytest.fixture
 def bench(settings: Settings, tmp_path: Path) -> Bench:
     return Bench(settings, tmp_path / "pictures")
+
+
+@pytest.fixture(autouse=True)
+def leaving(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What would have ended: this process is nobody's child, and goes on."""
+    ended: list[str] = []
+    monkeypatch.setattr("workers.leaving.end_worker", lambda: ended.append("worker"))
+    monkeypatch.setattr("workers.shard_runner.start_child_anew", lambda: ended.append("child"))
+    return ended

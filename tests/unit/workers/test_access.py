@@ -10,7 +10,7 @@ from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.jobs import JobStatus
 from tests.unit.workers.conftest import Bench, J
-from workers import shard_runner
+from workers import detecting
 from workers.planner import plan_job
 from workers.shard_runner import run_shard
 
@@ -46,7 +46,7 @@ def status(bench: Bench) -> JobStatus:
 
 def run_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(shard_runner, "run_pipeline", refusing)
+        patch.setattr(detecting, "run_pipeline", refusing)
         run_shard(bench.context, J, 0)
 
 

@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from core.errors import Unavailable
-from core.job_store import JobStore, Lease, Renewal
+from core.job_store import JobStore, Renewal
+from core.lease import Lease
 from tests.unit.workers.conftest import Bench, J
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
 from workers.planner import plan_job
@@ -52,15 +53,13 @@ def test_work_that_stands_still_gives_the_process_up(bench: Bench, lease: Lease)
         wait_for(stalled)
 
 
-def test_loading_may_take_as_long_as_it_likes(bench: Bench, lease: Lease) -> None:
-    stalled = threading.Event()
-    keeper = LeaseKeeper(
-        bench.store, lease, stall_after=0.05, renew_every=0.01, on_stall=stalled.set
-    )
-    with keeper, keeper.loading():
-        before = expiry(bench)
-        assert not stalled.wait(0.2)
-        assert expiry(bench) > before
+def test_work_learns_that_its_worker_stops(bench: Bench, lease: Lease) -> None:
+    stopping = False
+    with LeaseKeeper(bench.store, lease, stall_after=60, leaving=lambda: stopping) as keeper:
+        keeper.moved()
+        stopping = True
+        with pytest.raises(LeaseEnded, match="gives 0000000 back"):
+            keeper.moved()
 
 
 @pytest.mark.parametrize("ended", ["cancel", "lost"])
@@ -99,11 +98,3 @@ def test_redis_that_is_away_for_a_while_does_not_end_the_lease(
     before = expiry(bench)
     with LeaseKeeper(bench.store, lease, stall_after=60, renew_every=0.01) as keeper:
         wait_for_renewal(bench, keeper, before)
-
-
-def test_end_of_loading_is_a_move(bench: Bench, lease: Lease) -> None:
-    keeper = LeaseKeeper(bench.store, lease, stall_after=60)
-    begun = keeper._last_move
-    with keeper.loading():
-        assert keeper._last_move == begun
-    assert keeper._last_move > begun

@@ -1,15 +1,19 @@
 """Running shards in this process: pictures in, one output written once, whatever is in the way."""
 
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from core.config import Settings
 from core.errors import (
     AccessRevoked,
     ConfigError,
+    DetectorBroken,
     DetectorError,
     JobFolderTrouble,
     ModelUnavailable,
@@ -18,15 +22,17 @@ from core.errors import (
 )
 from core.failures import FailureCode, ImageFailure
 from core.job_folder import JobFolder
-from core.job_store import JobStore, Lease
+from core.job_store import JobStore
 from core.jobs import JobStatus, RequestedImage
+from core.lease import Lease
 from core.lua_scripts import MAX_ERRORS, MAX_LOSSES, MAX_OUTAGES
 from core.results.format import failed
+from core.room import NoRoom
 from tests.factories import accepted_job
 from tests.integration.oracle import expected_images
 from tests.pictures import jpeg
 from tests.unit.workers.conftest import Bench, J
-from workers import shard_runner
+from workers import detecting
 from workers.aggregator import merge_job
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
 from workers.planner import plan_job
@@ -57,7 +63,7 @@ def output(bench: Bench) -> bytes:
 
 
 def breaking(error: BaseException) -> Any:
-    def run_pipeline(*_: Any) -> Iterator[Any]:
+    def run_pipeline(*_: Any, **__: Any) -> Iterator[Any]:
         raise error
         yield
 
@@ -106,7 +112,7 @@ def test_output_that_stands_is_counted_and_not_computed_again(
     planned.store._redis.flushall()
     planned.store.create(planned.folder.read_job(J))
     planned.store.planned(J, 0, len(PICTURES))
-    monkeypatch.setattr(shard_runner, "run_pipeline", breaking(AssertionError("computed again")))
+    monkeypatch.setattr(detecting, "run_pipeline", breaking(AssertionError("computed again")))
     run_shard(planned.context, J, 0)
     job = planned.store.get(J)
     assert job and job.progress.images_done == len(PICTURES)
@@ -141,7 +147,7 @@ def test_expired_sas_pauses_the_job_and_counts_nothing(
     planned: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(shard_runner, "run_pipeline", breaking(AccessRevoked()))
+        patch.setattr(detecting, "run_pipeline", breaking(AccessRevoked()))
         run_shard(planned.context, J, 0)
     job = planned.store.get(J)
     assert job and job.status is JobStatus.PAUSED and "access_revoked" in (job.reason or "")
@@ -159,7 +165,7 @@ def test_trouble_of_ours_is_not_counted_against_the_shard(
     planned: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(shard_runner, "run_pipeline", breaking(error))
+        patch.setattr(detecting, "run_pipeline", breaking(error))
         with pytest.raises(type(error)):
             run_shard(planned.context, J, 0)
     assert planned.store.claim(J, 0, "other") is None  # it waits
@@ -179,7 +185,7 @@ def test_trouble_of_ours_is_not_counted_against_the_shard(
 def test_shard_that_keeps_failing_ends_as_failures_of_its_images(
     planned: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, attempts: int
 ) -> None:
-    monkeypatch.setattr(shard_runner, "run_pipeline", breaking(error))
+    monkeypatch.setattr(detecting, "run_pipeline", breaking(error))
     for _ in range(attempts):
         with pytest.raises(type(error)):
             run_shard(planned.context, J, 0)
@@ -194,7 +200,8 @@ def test_shard_that_keeps_failing_ends_as_failures_of_its_images(
 def test_shard_that_is_lost_too_often_ends_as_failures(
     planned: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_runner, "run_pipeline", breaking(SystemExit()))
+    monkeypatch.setattr(detecting, "run_pipeline", breaking(SystemExit()))
+    monkeypatch.setattr(detecting, "run_guarded", breaking(SystemExit()))
     for _ in range(MAX_LOSSES):
         with pytest.raises(SystemExit):
             run_shard(planned.context, J, 0)
@@ -205,7 +212,7 @@ def test_shard_that_is_lost_too_often_ends_as_failures(
 def test_cancelled_in_the_middle_gives_the_shard_up(
     planned: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline = shard_runner.run_pipeline
+    pipeline = detecting.run_pipeline
     monkeypatch.setattr("workers.lease_keeper.RENEW_EVERY", 0.01)
 
     def cancelling(*arguments: Any) -> Iterator[Any]:
@@ -214,7 +221,7 @@ def test_cancelled_in_the_middle_gives_the_shard_up(
             planned.store.cancel(J)
             time.sleep(0.2)
 
-    monkeypatch.setattr(shard_runner, "run_pipeline", cancelling)
+    monkeypatch.setattr(detecting, "run_pipeline", cancelling)
     run_shard(planned.context, J, 0)
     with pytest.raises(FileNotFoundError):
         output(planned)
@@ -248,7 +255,7 @@ def test_shard_whose_image_list_is_damaged_ends_its_job(planned: Bench, lost: bo
 def test_container_that_failed_is_opened_anew(
     planned: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_runner, "run_pipeline", breaking(StorageTrouble()))
+    monkeypatch.setattr(detecting, "run_pipeline", breaking(StorageTrouble()))
     with pytest.raises(StorageTrouble):
         run_shard(planned.context, J, 0)
     assert J not in planned.context._open_jobs
@@ -262,25 +269,98 @@ def test_worker_keeps_few_jobs_open(bench: Bench) -> None:
     assert list(bench.context._open_jobs) == ids[-8:]
 
 
-def test_detector_that_loads_is_no_standstill(
+def test_detector_is_loaded_before_its_shard_is_claimed(
     planned: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loading: list[bool] = []
-    keepers: list[LeaseKeeper] = []
-    enter, load = LeaseKeeper.__enter__, planned.context.detector
+    running: list[int] = []
+    load = planned.context._load_detector
 
-    def entering(keeper: LeaseKeeper) -> LeaseKeeper:
-        keepers.append(keeper)
-        return enter(keeper)
+    def loading(*arguments: Any) -> Any:
+        job = planned.store.get(J)
+        assert job
+        running.append(job.progress.shards_running)
+        return load(*arguments)
 
-    def slow(model: str) -> Any:
-        loading.append(keepers[0]._loading)
-        return load(model)
-
-    monkeypatch.setattr(LeaseKeeper, "__enter__", entering)
-    monkeypatch.setattr(planned.context, "detector", slow)
+    monkeypatch.setattr(planned.context, "_load_detector", loading)
     run_shard(planned.context, J, 0)
-    assert loading == [True] and not keepers[0]._loading
+    run_shard(planned.context, J, 0)
+    assert running == [0]
+
+
+def test_worker_whose_detector_cannot_be_loaded_ends_and_blames_no_shard(
+    planned: Bench, leaving: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any) -> Any:
+        raise RuntimeError("no device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(planned.context, "_load_detector", failing)
+        with pytest.raises(RuntimeError):
+            run_shard(planned.context, J, 0)
+    assert leaving == ["worker"]
+    lease = planned.store.claim(J, 0, "other")
+    assert lease and lease.errors == lease.losses == 0
+
+
+def test_worker_whose_children_die_while_they_load_ends(
+    planned: Bench, leaving: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(*_: Any) -> Any:
+        raise SystemExit
+
+    monkeypatch.setattr(planned.context, "_load_detector", dying)
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            run_shard(planned.context, J, 0)
+    assert leaving == []
+    with pytest.raises(DetectorBroken):
+        run_shard(planned.context, J, 0)
+    assert leaving == ["worker"]
+
+
+def test_detector_that_loads_forgets_the_deaths_before(planned: Bench, leaving: list[str]) -> None:
+    for _ in range(3):
+        planned.store.count_load(planned.context.worker)
+    planned.store.forget_loads(planned.context.worker)
+    run_shard(planned.context, J, 0)
+    assert planned.store.count_load(planned.context.worker) == 1 and leaving == []
+
+
+def test_broken_detector_ends_the_process_and_its_shard_is_guarded_next(
+    planned: Bench, leaving: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(detecting, "run_pipeline", breaking(DetectorBroken()))
+        run_shard(planned.context, J, 0)
+    assert leaving == ["child"]
+    assert planned.store.claim(J, 0, "other") is None  # until it is known that the child died
+    planned.store.heartbeat("demo", planned.context.worker, dead=[os.getpid()])
+    lease = planned.store.claim(J, 0, "other")
+    assert lease and lease.guarded and lease.errors == 0
+
+
+def test_worker_without_room_takes_no_shard(
+    bench: Bench, settings: Settings, tmp_path: Path
+) -> None:
+    bench.add("a.jpg", content=jpeg(1))
+    bench.accept()
+    plan_job(bench.context, J)
+    full = msgspec.structs.replace(settings, least_room=10**9)
+    other = bench.another_worker("full", full)
+    for work in (lambda: run_shard(other, J, 0), lambda: plan_job(other, J)):
+        with pytest.raises(NoRoom, match="MEGABATCH_LEAST_ROOM"):
+            work()
+    lease = bench.store.claim(J, 0, "other")
+    assert lease and lease.errors == lease.losses == 0
+
+
+def test_worker_that_is_asked_to_stop_gives_its_shard_back(planned: Bench) -> None:
+    planned.context.leave()
+    run_shard(planned.context, J, 0)
+    with pytest.raises(FileNotFoundError):
+        output(planned)
+    lease = planned.store.claim(J, 0, "other")
+    assert lease and lease.errors == lease.losses == 0
 
 
 def test_pipeline_has_ended_before_its_shard_is_given_back(
@@ -302,8 +382,69 @@ def test_pipeline_has_ended_before_its_shard_is_given_back(
         events.append("given back")
         return release(store, lease, wait_seconds)
 
-    monkeypatch.setattr(shard_runner, "run_pipeline", pipeline)
+    monkeypatch.setattr(detecting, "run_pipeline", pipeline)
     monkeypatch.setattr(LeaseKeeper, "moved", moved)
     monkeypatch.setattr(JobStore, "release", releasing)
     run_shard(planned.context, J, 0)
     assert events == ["pipeline ended", "given back"]
+
+
+def lost_at(bench: Bench, position: int | None, times: int) -> None:
+    """The shard was lost so often, each time by a child that died."""
+    for _ in range(times):
+        lease = bench.store.claim(J, 0, bench.context.worker, exclusive=True)
+        assert lease
+        if position is not None:
+            bench.store.note(lease, position)
+
+
+def test_guarded_shard_has_the_same_output(planned: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost_at(planned, None, times=2)
+    monkeypatch.setattr(detecting, "run_pipeline", breaking(AssertionError("not guarded")))
+    run_shard(planned.context, J, 0)
+    lines = output(planned).splitlines()
+    assert [msgspec.json.decode(line) for line in lines] == expected_images(PICTURES)
+    assert planned.store._redis.hlen(f"megabatch:job:{J}:noted") == 0
+
+
+def test_guarded_shard_takes_what_is_suspected_first_and_notes_each(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost_at(planned, 3, times=1)
+    lost_at(planned, None, times=1)
+    noted: list[int | None] = []
+    note = JobStore.note
+
+    def noting(store: JobStore, lease: Lease, position: int | None) -> Any:
+        noted.append(position)
+        return note(store, lease, position)
+
+    monkeypatch.setattr(JobStore, "note", noting)
+    run_shard(planned.context, J, 0)
+    assert noted == [3, 0, 1, 2, 4, 5, None]
+    assert [msgspec.json.decode(line) for line in output(planned).splitlines()] == expected_images(
+        PICTURES
+    )
+
+
+def test_image_on_which_workers_died_is_not_touched_again(planned: Bench) -> None:
+    lost_at(planned, 5, times=4)
+    read: list[str] = []
+    _, container = planned.context.open_job(J)
+    reading = container.read
+    container.read = lambda image: (read.append(image.name), reading(image))[1]  # type: ignore
+    run_shard(planned.context, J, 0)
+    assert read == sorted(PICTURES)[:5]
+    *others, last = [msgspec.json.decode(line) for line in output(planned).splitlines()]
+    assert others == expected_images(PICTURES)[:5]
+    assert last["failure"] == "inference failure: worker_crashed" and last["detections"] is None
+
+
+def test_guarded_shard_stops_when_another_has_it(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost_at(planned, None, times=2)
+    monkeypatch.setattr(JobStore, "note", lambda *_: "lost")
+    run_shard(planned.context, J, 0)
+    with pytest.raises(FileNotFoundError):
+        output(planned)

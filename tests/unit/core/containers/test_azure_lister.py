@@ -235,9 +235,30 @@ def read_from(server: ScriptedServer, guard: Guard, patience: Patience) -> bytes
         container.close()
 
 
-def test_an_image_that_fails_though_the_container_lists(guard: Guard, hasty: Patience) -> None:
-    with serving(*[Reply(500)] * hasty.tries, LISTED) as server:
+def fails_alone(patience: Patience, fault: Reply) -> list[Reply]:
+    """What a storage answers that lists, but gives one image in none of three rounds."""
+    again = [*[fault] * patience.once_more().tries, LISTED]
+    return [*[fault] * patience.tries, LISTED, *again, *again]
+
+
+@pytest.mark.parametrize(
+    "fault", [Reply(500), Reply(body=b"x", headers={"Content-MD5": "wrong"})], ids=["500", "MD5"]
+)
+def test_an_image_that_fails_though_the_container_lists(
+    fault: Reply, guard: Guard, hasty: Patience
+) -> None:
+    with serving(*fails_alone(hasty, fault)) as server:
         assert read_from(server, guard, hasty) == ImageFailure(FailureCode.UNREADABLE)
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_storage_that_comes_and_goes_fails_no_image(
+    rounds: int, guard: Guard, hasty: Patience
+) -> None:
+    answers = fails_alone(hasty, Reply(503))
+    end = [n for n, reply in enumerate(answers) if reply is LISTED][rounds - 1]
+    with serving(*answers[: end + 1], Reply(body=b"picture")) as server:
+        assert read_from(server, guard, hasty) == b"picture"
 
 
 def test_a_storage_that_gives_nothing_is_no_fault_of_an_image(
@@ -248,8 +269,7 @@ def test_a_storage_that_gives_nothing_is_no_fault_of_an_image(
 
 
 def test_many_images_that_fail_in_a_row_are_trouble(guard: Guard, hasty: Patience) -> None:
-    container_fails = [*[Reply(500)] * hasty.tries, LISTED]
-    with serving(*container_fails * 4) as server:
+    with serving(*fails_alone(hasty, Reply(500)) * 4) as server:
         container = AzureContainer(f"{server.url}/acct/ccc?sig=x", guard, patience=hasty)
         image = ListedImage("a.jpg")
         for _ in range(3):

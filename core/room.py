@@ -1,0 +1,41 @@
+"""Whether there is room on the disks that a worker writes to."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from core.config import Settings
+from core.errors import Unavailable
+
+_MEGABYTE = 1_000_000
+
+
+class NoRoom(Unavailable):
+    """A disk is full; make room on it."""
+
+    code = "no_room"
+
+
+def check_room(settings: Settings) -> None:
+    """Raises NoRoom, naming the folder, where less is free than `settings.least_room`."""
+    for folder in _folders(settings):
+        free = shutil.disk_usage(folder).free // _MEGABYTE
+        if free < settings.least_room:
+            raise NoRoom(
+                f"Only {free} MB are free in {folder}, less than MEGABATCH_LEAST_ROOM "
+                f"({settings.least_room} MB): this worker takes no work until there is room."
+            )
+
+
+def _folders(settings: Settings) -> Iterator[Path]:
+    yield Path(tempfile.gettempdir())
+    parts = urlsplit(settings.storage_url)
+    if parts.scheme == "file":
+        yield _standing(Path(unquote(parts.path)))
+
+
+def _standing(folder: Path) -> Path:
+    """The folder, or where it would be made."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
