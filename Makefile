@@ -16,7 +16,7 @@ DEMO_MODEL := $(MODELS)/demo.pb
 AZURITE_STAMP := $(AZURITE)/.installed-$(AZURITE_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help machine demo test test-fast lint types bench serve clean
+.PHONY: help machine demo test test-fast bite lint types bench serve clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -33,6 +33,9 @@ test: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run all tests, with rea
 test-fast: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run the tests that start no system
 	@scripts/get-chromium
 	@$(BIN)/python -m pytest -n 2 -m "not integration"
+
+bite: $(INSTALLED_DEV) ## switch off each protection, and see that a test goes red
+	@$(BIN)/python -m tests.bite
 
 lint: $(INSTALLED_DEV) ## check style and layout of the code
 	@$(BIN)/ruff check

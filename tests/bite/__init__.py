@@ -1,0 +1,1 @@
+"""Whether the tests bite: each protection is switched off, and then a test must go red."""
