@@ -136,7 +136,7 @@ class JobService:
 
     def _check(self, asked: Asked, caller: Caller) -> None:
         """What is cheap to know of a new job. Raises InvalidRequest or Unavailable."""
-        self._store.ping()
+        self._store.check_room()
         self._folder.probe()
         request = asked.request
         check_webhook(request, self._settings)

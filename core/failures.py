@@ -36,7 +36,7 @@ class FailureCode(enum.StrEnum):
     CORRUPT = "corrupt"
     #: The detector raised an error on this image alone.
     DETECTOR_FAILED = "detector_failed"
-    #: The worker process died on this image each time it was tried.
+    #: The process that decoded this image, or looked at it, died or hung each time it was tried.
     WORKER_CRASHED = "worker_crashed"
     #: The shard that holds this image used up its attempts.
     OUT_OF_ATTEMPTS = "out_of_attempts"

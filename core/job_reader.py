@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from core.errors import Unavailable
 from core.job_lists import ALL_JOBS, JobsPage, Place, Wanted, list_arguments
@@ -18,6 +18,7 @@ from core.redis_fitness import check_fitness
 PREFIX = "megabatch:"
 
 _AWAY = "The job store (Redis) does not answer; try again shortly."
+_FULL = "The job store (Redis) is full; nothing is lost, and work goes on once it has more memory."
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -43,6 +44,8 @@ class JobReader:
     def _run(self, script: str, *arguments: str | int | float) -> Any:
         try:
             answer = self._scripts[script](keys=[PREFIX], args=list(arguments))
+        except OutOfMemoryError as error:
+            raise Unavailable(_FULL) from error
         except RedisError as error:
             raise Unavailable(_AWAY) from error
         reply = msgspec.json.decode(answer)
@@ -58,10 +61,12 @@ class JobReader:
         except RedisError as error:
             raise Unavailable(_AWAY) from error
 
-    def ping(self) -> None:
-        """Raises Unavailable when Redis does not answer."""
+    def check_room(self) -> None:
+        """Raises Unavailable when Redis does not answer, or takes nothing more."""
         try:
-            self._redis.ping()
+            self._redis.set(PREFIX + "room", 1)
+        except OutOfMemoryError as error:
+            raise Unavailable(_FULL) from error
         except RedisError as error:
             raise Unavailable(_AWAY) from error
 

@@ -848,7 +848,7 @@ def test_redis_away_is_unavailable() -> None:
     dead = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=1)
     with dead:
         store = JobStore(dead, Outbox())
-        for call in (store.ping, lambda: store.get(J), lambda: store.cancel(J)):
+        for call in (store.check_room, lambda: store.get(J), lambda: store.cancel(J)):
             with pytest.raises(Unavailable):
                 call()
 
