@@ -205,14 +205,18 @@ def _unless_cut_off(code: FailureCode, data: bytes) -> FailureCode:
     return FailureCode.TRUNCATED if doubtful and was_cut_off(data) else code
 
 
+# The last is of a JPEG: "cannot handle 12-bit layers".
+_NOT_SUPPORTED = ("unknown", "nsupported", "cannot handle")
 _OUT_OF_BYTES = (EOFError, IndexError, struct.error)
 
 
 def _why_not_opened(error: Exception) -> FailureCode:
     # Pillow wraps what went wrong in a SyntaxError; the cause tells more.
     cause = error.__cause__ or error
-    if isinstance(cause, KeyError) or "unknown" in str(error) or "nsupported" in str(error):
+    if isinstance(cause, KeyError) or any(words in str(error) for words in _NOT_SUPPORTED):
         return FailureCode.UNSUPPORTED_FORMAT
+    if "Missing dimensions" in str(cause):  # of a TIFF
+        return FailureCode.CORRUPT
     if isinstance(cause, TypeError):  # raised where a byte was asked for and there was none
         return FailureCode.TRUNCATED
     return _why_not_decoded(cause)

@@ -205,6 +205,16 @@ def test_the_preview_of_raw_data_is_not_taken_for_the_picture() -> None:
         assert code(data) == FailureCode.UNSUPPORTED_FORMAT
 
 
+def test_a_jpeg_of_12_bits_is_whole_and_not_read() -> None:
+    data = bytearray(jpeg())
+    data[data.index(b"\xff\xc0") + 4] = 12  # bits of a colour; source: JPEG (T.81), B.2.2
+    assert code(bytes(data)) == FailureCode.UNSUPPORTED_FORMAT
+
+
+def test_a_tiff_that_tells_no_size_was_not_cut_off() -> None:
+    assert code(b"II*\0\x08\0\0\0\0\0" + bytes(600)) == FailureCode.CORRUPT
+
+
 def test_large_files_are_not_opened() -> None:
     data = jpeg()
     assert code(data, DecodeOptions(max_file_bytes=len(data) - 1)) == FailureCode.FILE_TOO_LARGE
