@@ -68,7 +68,7 @@ def _time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # the latter: in UTC it is before the year 1
+    except (ValueError, OverflowError):  # the latter: UTC has no such date
         return None
 
 
