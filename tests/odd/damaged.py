@@ -76,8 +76,24 @@ def _bent_jpegs() -> Iterator[OddImage]:
     twelve = bytearray(_JPEG)
     twelve[size - 1] = 12
     yield OddImage("bent/12 bits.jpg", bytes(twelve), FailureCode.UNSUPPORTED_FORMAT)
+    scans = with_an_impossible_scan(encoded(PICTURE, "JPEG", progressive=True))
+    yield OddImage("bent/impossible scan.jpg", scans, _BENT)
+    junk = _JPEG.replace(b"\xff\xda", b"junk\xff\xda", 1)
+    yield OddImage("bent/junk before the scan.jpg", junk, PICTURE, _LOSSY)
     restarts = encoded(PICTURE, "JPEG", restart_marker_rows=1).replace(b"\xff\xd1", b"\xff\xd5", 1)
     yield OddImage("bent/restarts out of turn.jpg", restarts, _BENT)
+
+
+def with_an_impossible_scan(progressive: bytes) -> bytes:
+    """Its last scan starts behind its own end, after a few bytes too many: a remark, then an error.
+
+    Source: JPEG (T.81), B.2.3.
+    """
+    at = progressive.rindex(b"\xff\xda")
+    data = bytearray(progressive[:at] + b"junk" + progressive[at:])
+    start = at + 8
+    data[start + 1 + 2 * data[start]] = 71
+    return bytes(data)
 
 
 def _bent_pngs() -> Iterator[OddImage]:

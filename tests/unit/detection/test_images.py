@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from core.failures import FailureCode, ImageFailure
 from detection.images import DecodedImage, DecodeOptions, decode_image, open_image
+from tests.odd.damaged import with_an_impossible_scan
 from tests.pictures import encoded, exif_bytes, jpeg, scene
 
 # Pillow warns of damage that it then reads past, and so must the tests.
@@ -295,6 +296,24 @@ def test_a_jpeg_with_wrong_restart_markers_is_corrupt() -> None:
     damaged = whole.replace(b"\xff\xd1", b"\xff\xd5", 1)
     assert damaged != whole
     assert code(damaged) == FailureCode.CORRUPT
+
+
+@pytest.mark.parametrize("options", [DEFAULT, ACCEPT])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_where_a_decoder_gives_up_no_memory_is_shown(mode: str, options: DecodeOptions) -> None:
+    picture = Image.fromarray(scene(1, 200, 150)).convert(mode)
+    data = with_an_impossible_scan(encoded(picture, "JPEG", progressive=True))
+    assert code(data, options) == FailureCode.CORRUPT
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_remarks_about_a_jpeg_that_is_whole_do_not_matter(progressive: bool) -> None:
+    whole = jpeg(progressive=progressive)
+    newer = bytearray(whole)
+    newer[whole.index(b"JFIF") + 5] = 9
+    for data in (whole.replace(b"\xff\xda", b"junk\xff\xda", 1), bytes(newer)):
+        np.testing.assert_array_equal(decoded(data).pixels, decoded(whole).pixels)
+        assert not decoded(data, ACCEPT).truncated
 
 
 def test_a_png_whose_checksum_is_wrong_is_corrupt() -> None:
