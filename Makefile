@@ -16,7 +16,7 @@ DEMO_MODEL := $(MODELS)/demo.pb
 AZURITE_STAMP := $(AZURITE)/.installed-$(AZURITE_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help machine demo test test-fast lint types bench serve clean
+.PHONY: help machine demo test test-fast fuzz lint types bench serve clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -33,6 +33,9 @@ test: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run all tests, with rea
 test-fast: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run the tests that start no system
 	@scripts/get-chromium
 	@$(BIN)/python -m pytest -n 2 -m "not integration"
+
+fuzz: $(INSTALLED_DEV) ## make up input for SECONDS (60) a target; crashers go to fuzz-crashers/
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
 
 lint: $(INSTALLED_DEV) ## check style and layout of the code
 	@$(BIN)/ruff check
