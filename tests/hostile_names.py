@@ -14,9 +14,10 @@ FORGED = "\n2026-05-01 ERROR forged"
 LEADING_OUT = (
     *("../secret.jpg", "a/../../secret.jpg", "....//secret.jpg", "..", "./a.jpg", "a/./b.jpg"),
     *("/abs/x.jpg", "//host/share/x.jpg", "/", "~/x.jpg", "~root/x.jpg", "file:///etc/x.jpg"),
-    *("..\\secret.jpg", "\\\\host\\share\\x.jpg", "C:\\x.jpg", "C:/x.jpg", "C:x.jpg", "a\\b.jpg"),
+    *("..\\secret.jpg", "..\\..\\deep.jpg", "\\\\host\\share\\x.jpg", "a\\b.jpg"),
+    *("C:\\x.jpg", "C:/x.jpg", "C:x.jpg", "javascript:alert(1).jpg", "a//b.jpg", "a///b.jpg"),
     *("%2e%2e%2fsecret.jpg", "..%2f..%2fx.jpg", "%2f.jpg", "..%c0%afx.jpg", "%00.jpg"),
-    *("https://evil.example/x.jpg", "javascript:alert(1).jpg", "a//b.jpg", "a///b.jpg"),
+    *("https://evil.example/x.jpg", "https:/evil.example/x.jpg"),
 )
 #: Systems keep them for themselves, or read them as others.
 OF_SYSTEMS = (

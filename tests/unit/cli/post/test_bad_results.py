@@ -1,5 +1,7 @@
 """Files that are no results, or are damaged, and names that mean harm, given to every tool."""
 
+import csv
+import io
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +114,14 @@ def test_it_is_told_and_nothing_is_written(
     assert post(name) in WELL
 
 
+def formulas(folder: Path) -> list[str]:
+    """Cells of the tables that were made that a spreadsheet would run."""
+    made = (path for path in folder.rglob("*.csv") if path.name != "deployments.csv")
+    texts = (path.read_text(encoding="utf-8-sig") for path in made)
+    cells = (cell for text in texts for row in csv.reader(io.StringIO(text)) for cell in row)
+    return [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n"))]
+
+
 def write_photos(root: Path, data: bytes) -> None:
     """A file for each name that would forge a line, where a file can be called so."""
     for name in HOSTILE:
@@ -141,6 +151,7 @@ def test_names_that_mean_harm_do_none(
     outside = {path for path in files(home.parent) if not path.is_relative_to(home)}
     assert outside == {secret}
     assert secret.read_bytes() == jpeg()
+    assert formulas(home) == []
     told = "".join(capsys.readouterr())
     assert "Traceback" not in told
     assert all(mark.isprintable() or mark == "\n" for mark in told)
