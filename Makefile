@@ -16,7 +16,7 @@ DEMO_MODEL := $(MODELS)/demo.pb
 AZURITE_STAMP := $(AZURITE)/.installed-$(AZURITE_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help machine demo test test-fast bite lint types bench serve clean
+.PHONY: help machine demo test test-fast fuzz bite lint types bench serve clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -36,6 +36,9 @@ test-fast: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run the tests that
 
 bite: $(INSTALLED_DEV) ## switch off each protection, and see that a test goes red
 	@$(BIN)/python -m tests.bite
+
+fuzz: $(INSTALLED_DEV) ## make up input for SECONDS (60) a target; crashers go to fuzz-crashers/
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
 
 lint: $(INSTALLED_DEV) ## check style and layout of the code
 	@$(BIN)/ruff check

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -72,10 +73,21 @@ def print_table(table: Table) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with every character that could steer a terminal replaced, and secrets hidden."""
+    """The text, on one line: every character that could steer a terminal, end a line or turn the
+    direction of writing is replaced, and secrets are hidden.
+    """
+    return _plain(redact(text), "")
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """The first of these names, on one line."""
+    more = ", ..." if len(names) > most else ""
+    return printable(", ".join(names[:most])) + more
+
+
+def _plain(text: str, kept: str) -> str:
     return "".join(
-        mark if mark.isprintable() or mark == "\n" else "\N{REPLACEMENT CHARACTER}"
-        for mark in redact(text)
+        mark if mark.isprintable() or mark in kept else "\N{REPLACEMENT CHARACTER}" for mark in text
     )
 
 
@@ -97,5 +109,8 @@ def say(text: str) -> None:
 
 
 def _as_typed(text: str) -> str:
-    """The text made safe, with the commands that it advises written as this one was typed."""
-    return printable(text).replace(f"`{_NAME} ", f"`{program()} ")
+    """The text made safe, with the commands that it advises written as this one was typed.
+
+    Messages may take several lines; whoever puts a name into one makes it `printable` first.
+    """
+    return _plain(redact(text), "\n").replace(f"`{_NAME} ", f"`{program()} ")

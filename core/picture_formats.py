@@ -15,7 +15,8 @@ _READ: tuple[tuple[bytes, str], ...] = (
 # Many a text begins with "BM"; a bitmap goes on with one of these header sizes at byte 14.
 _BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124))
 
-# (offset, bytes) of pictures that are known and not read: camera raw files, HEIC and its kin.
+# (offset, bytes) of pictures that are known and not read: camera raw files, HEIC and its kin, and
+# those whose reader would run or unpack what the file holds (EPS, FITS).
 _NOT_READ: tuple[tuple[int, bytes], ...] = (
     (8, b"CR\x02\0"),  # Canon CR2, which begins as a TIFF
     (0, b"IIRO"),  # Olympus ORF
@@ -30,6 +31,10 @@ _NOT_READ: tuple[tuple[int, bytes], ...] = (
     (0, b"\0\0\0\x0cJXL \r\n"),
     (0, b"\xff\x0a"),
     (0, b"8BPS"),  # Photoshop
+    (0, b"%!PS-Adobe-"),  # EPS, and with a preview in front
+    (0, b"\xc5\xd0\xd3\xc6"),
+    (0, b"SIMPLE  ="),  # FITS
+    (0, b"\0\0\1\0"),  # ICO
     *((4, b"ftyp" + brand) for brand in (b"hei", b"hev", b"mif1", b"msf1", b"avi", b"crx ")),
 )
 

@@ -18,7 +18,9 @@ _OF_SIGNATURES = _SIGNATURES | {
 _OF_SIGNATURES_START = ("x-amz-", "x-goog-")
 _SECRETS = re.compile(
     r"(?i)\b(sig|signature|x-(?:amz|goog)-signature|accountkey|sharedaccesssignature|x-ms-copy-source)=[^&\s\"'<>;,)]+"
-    r"|\b(authorization['\"]?\s*[:=]\s*['\"]?(?:bearer|sharedkey)?)\s*[^\s'\",]+"
+    # No two `\s*` stand side by side: each way to share many blanks among them would be tried.
+    r"|\b(authorization['\"]?\s*[:=]\s*(?:['\"]\s*)?"
+    r"(?:(?:bearer|basic|digest|sharedkey(?:lite)?|token)\s+)?)[^\s'\",]+"
     r"|(redis(?:s)?://[^:@/\s]*):[^@/\s]+@"
     # Our own: an API key, and what signs messages to webhooks.
     r"|\b(mgb_|whsec_)[A-Za-z0-9_+/=-]{8,}"
@@ -71,7 +73,7 @@ def redact(text: str) -> str:
         if match[1]:
             return f"{match[1]}=<hidden>"
         if match[2]:
-            return f"{match[2]} <hidden>"
+            return f"{match[2].rstrip()} <hidden>"
         return f"{match[3]}:<hidden>@" if match[3] else f"{match[4]}<hidden>"
 
     return _LINK_TOKENS.sub(r"\1<hidden>", _SECRETS.sub(hidden, text))

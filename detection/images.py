@@ -25,11 +25,13 @@ from detection.pixels import rgb_pixels, upright
 #: Width and height to which the service of 2019 resized each picture before detection.
 LEGACY_SIZE = (1024, 600)
 
-# What libjpeg says of data that ends too early, and of data that is damaged. Other remarks, such as
-# "extraneous bytes before marker", are about files that decode to the right picture all the same.
-# Source: libjpeg-turbo, `jerror.h`.
+# What libjpeg says of data that ends too early, and of files that decode to the right picture all
+# the same. All else is of data that is damaged. Source: libjpeg-turbo, `jerror.h`.
 _JPEG_ENDS_EARLY = "premature end"
-_JPEG_IS_DAMAGED = ("bad huffman code", "bad arithmetic code", "instead of rst")
+_JPEG_IS_WHOLE = (
+    *("extraneous bytes", "bad icc marker", "unknown jfif revision", "unknown adobe color"),
+    *("inconsistent progression", "invalid sos parameters"),
+)
 
 
 class DecodeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,22 +163,29 @@ def _decoded_pixels(opened: OpenedImage, accept: bool) -> tuple[RgbImage, bool]:
     """RGB pixels as the file stores them, and whether a part of them had to be padded."""
     # simplejpeg gives the same pixels as Pillow in less time, but knows no CMYK.
     if is_jpeg(opened.data) and opened.header.mode in {"L", "RGB"}:
-        return _jpeg_pixels(opened.data, accept)
+        return _jpeg_pixels(opened, accept)
     truncated = _load(opened.header, accept)
     return rgb_pixels(opened.header), truncated
 
 
-def _jpeg_pixels(data: bytes, accept: bool) -> tuple[RgbImage, bool]:
+def _jpeg_pixels(opened: OpenedImage, accept: bool) -> tuple[RgbImage, bool]:
     try:
-        return simplejpeg.decode_jpeg(data, "RGB"), False
+        return simplejpeg.decode_jpeg(opened.data, "RGB"), False
     except ValueError as error:
         remark = str(error).lower()
-    truncated = _JPEG_ENDS_EARLY in remark or was_cut_off(data)
-    if truncated and not accept:
+    truncated = _JPEG_ENDS_EARLY in remark or was_cut_off(opened.data)
+    decodes = any(words in remark for words in (_JPEG_ENDS_EARLY, *_JPEG_IS_WHOLE))
+    if truncated and not (accept and decodes):
         raise _Unusable(FailureCode.TRUNCATED)
-    if any(words in remark for words in _JPEG_IS_DAMAGED):
+    if not decodes:
+        # Where libjpeg gives up after a mere remark, simplejpeg (1.9) hands out memory that nobody
+        # wrote to, which may hold another picture.
         raise _Unusable(FailureCode.CORRUPT)
-    return simplejpeg.decode_jpeg(data, "RGB", strict=False), truncated
+    if truncated:
+        return simplejpeg.decode_jpeg(opened.data, "RGB", strict=False), True
+    # simplejpeg refuses a remark about the header however it is asked.
+    opened.header.load()
+    return rgb_pixels(opened.header), False
 
 
 def _load(image: ImageFile.ImageFile, accept: bool) -> bool:
@@ -205,14 +214,18 @@ def _unless_cut_off(code: FailureCode, data: bytes) -> FailureCode:
     return FailureCode.TRUNCATED if doubtful and was_cut_off(data) else code
 
 
+# The last is of a JPEG: "cannot handle 12-bit layers".
+_NOT_SUPPORTED = ("unknown", "nsupported", "cannot handle")
 _OUT_OF_BYTES = (EOFError, IndexError, struct.error)
 
 
 def _why_not_opened(error: Exception) -> FailureCode:
     # Pillow wraps what went wrong in a SyntaxError; the cause tells more.
     cause = error.__cause__ or error
-    if isinstance(cause, KeyError) or "unknown" in str(error) or "nsupported" in str(error):
+    if isinstance(cause, KeyError) or any(words in str(error) for words in _NOT_SUPPORTED):
         return FailureCode.UNSUPPORTED_FORMAT
+    if "Missing dimensions" in str(cause):  # of a TIFF
+        return FailureCode.CORRUPT
     if isinstance(cause, TypeError):  # raised where a byte was asked for and there was none
         return FailureCode.TRUNCATED
     return _why_not_decoded(cause)

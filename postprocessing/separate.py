@@ -120,11 +120,16 @@ class Separator:
                 yield msgspec.structs.replace(image, file=name)
 
     def _placed(self, separation: Separation, how: How, *, folds: bool) -> Iterator[Placed]:
+        targets: set[str] = set()
         for image in self._results.images():
             file = self._disk.find(image.file)
             if file is None:
                 separation.missing.append(image.file)
                 continue
+            target = self._target(image, folds)
+            if target in targets:  # named twice, or in two spellings
+                continue
+            targets.add(target)
             source = self._root / file_name_of(file)
             size, folder = source.stat().st_size, self._sorter.folder_of(image)
             separation.images[folder] += 1
@@ -133,7 +138,7 @@ class Separator:
                 file=image.file,
                 folder=folder,
                 source=str(source.absolute()),
-                target=self._target(image, folds),
+                target=target,
                 how=how,
                 size=size,
             )

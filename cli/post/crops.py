@@ -13,7 +13,7 @@ from cli.post.options import (
     results_argument,
     threshold_option,
 )
-from cli.terminal import say, say_warning
+from cli.terminal import first_of, say, say_warning
 from core.results.reader import open_results
 from postprocessing.categories import ids_of
 from postprocessing.crops import TABLE, CropOptions, crop_all
@@ -57,8 +57,6 @@ def crops(
     say(f"{output}: {done.crops:,} crops above {above}, and {TABLE}")
     for what, names in (("have no file", done.missing), ("cannot be read", done.unreadable)):
         if names:
-            more = ", ..." if len(names) > _SHOWN else ""
-            shown = ", ".join(names[:_SHOWN])
-            say_warning(f"{len(names):,} images {what}: {shown}{more}")
+            say_warning(f"{len(names):,} images {what}: {first_of(names, _SHOWN)}")
     left_out = bool(done.missing or done.unreadable)
     click.get_current_context().exit(exit_codes.SOME_FAILED if left_out else exit_codes.DONE)

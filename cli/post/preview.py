@@ -14,7 +14,7 @@ from cli import exit_codes
 from cli.container_source import container_url, is_folder, url_file_option
 from cli.numbers import FloatRange
 from cli.post.options import examples, results_argument, threshold_option
-from cli.terminal import messages, new_table, print_table, printable, say, say_warning
+from cli.terminal import first_of, messages, new_table, print_table, printable, say, say_warning
 from core.results.reader import Results, open_results
 from postprocessing.preview.options import SAMPLE, SIZE, TARGET_RECALL, Options, Order, thresholds
 from postprocessing.preview.sources import Images, open_images
@@ -190,9 +190,8 @@ def _tell(made: Preview, truth: Truth | None) -> None:
     if truth is not None:
         _tell_accuracy(made, truth)
     if made.missing:
-        more = ", ..." if len(made.missing) > _SHOWN else ""
-        names = ", ".join(made.missing[:_SHOWN])
-        say_warning(f"pictures that cannot be shown: {len(made.missing):,} ({names}{more})")
+        names = first_of(made.missing, _SHOWN)
+        say_warning(f"pictures that cannot be shown: {len(made.missing):,} ({names})")
     say(f"{made.page}: {made.images:,} images")
 
 

@@ -1,12 +1,13 @@
 """`megabatch post remap` and `by-size`: other categories for detections."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from cli.numbers import FloatRange
 from cli.post.options import examples, output_option, results_argument
-from cli.terminal import say
+from cli.terminal import printable, say
 from core.results.reader import open_results
 from postprocessing.remap import BySize
 from postprocessing.remap import remap as remapped
@@ -39,7 +40,7 @@ def remap(results: Path, pairs: tuple[str, ...], output: Path) -> None:
     opened = open_results(results)
     found = remapped(opened, names)
     written = save_like(opened, output, found.images(opened), categories=found.categories)
-    say(f"{output}: {written.images:,} images, with {', '.join(found.categories.values())}")
+    _tell(output, written.images, found.categories)
 
 
 @click.command(
@@ -64,4 +65,9 @@ def by_size(results: Path, category: str, large: str, area: float, output: Path)
     opened = open_results(results)
     categories, images = BySize(category=category, large=large, area=area).apply(opened)
     written = save_like(opened, output, images, categories=categories)
-    say(f"{output}: {written.images:,} images, with {', '.join(categories.values())}")
+    _tell(output, written.images, categories)
+
+
+def _tell(output: Path, images: int, categories: Mapping[str, str]) -> None:
+    names = printable(", ".join(categories.values()))
+    say(f"{output}: {images:,} images, with {names}")

@@ -14,7 +14,7 @@ from cli.post.options import (
     output_option,
     results_argument,
 )
-from cli.terminal import printable, say, say_warning
+from cli.terminal import first_of, say, say_warning
 from core.results.reader import open_results
 from postprocessing.repeats.finding import IOU, LEAST_IMAGES, MOST_AREA, Limits
 from postprocessing.repeats.removing import remove_repeats
@@ -130,11 +130,7 @@ def remove(results: Path, review: Path, output: Path) -> None:
         f"for {removal.left:,} of {removal.pictures:,} pictures"
     )
     if removal.foreign:
-        more = ", ..." if len(removal.foreign) > _SHOWN else ""
-        names = ", ".join(removal.foreign[:_SHOWN])
         say_warning(
-            printable(
-                f"{len(removal.foreign):,} pictures count as nothing, for they were not made with "
-                f"this folder, or lie in a folder of their own: {names}{more}"
-            )
+            f"{len(removal.foreign):,} pictures count as nothing, for they were not made with "
+            f"this folder, or lie in a folder of their own: {first_of(removal.foreign, _SHOWN)}"
         )

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from cli import exit_codes
 from cli.numbers import FloatRange
 from cli.post.options import examples, images_option
-from cli.terminal import new_table, print_table, printable, say, say_warning
+from cli.terminal import first_of, new_table, print_table, printable, say, say_warning
 from core.errors import InvalidRequest
 from core.file_systems import folds_names, is_folding
 from core.results.reader import Results, open_results
@@ -145,14 +145,13 @@ def _print(separation: Separation) -> None:
         table.add_row(printable(folder), f"{count:,}", room)
     print_table(table)
     if separation.missing:
-        names = ", ".join(separation.missing[:_SHOWN])
-        more = ", ..." if len(separation.missing) > _SHOWN else ""
-        say_warning(f"{len(separation.missing):,} results have no file: {names}{more}")
+        names = first_of(separation.missing, _SHOWN)
+        say_warning(f"{len(separation.missing):,} results have no file: {names}")
 
 
 def _undo(record: Path) -> None:
     taken_back, left = take_back(record)
     say(f"{taken_back:,} files taken back")
     for line in left:
-        say_warning(f"left as it is: {line}")
+        say_warning(f"left as it is: {printable(line)}")
     click.get_current_context().exit(exit_codes.SOME_FAILED if left else exit_codes.DONE)

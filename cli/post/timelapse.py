@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli.post.options import examples, results_argument
-from cli.terminal import printable, say, say_warning
+from cli.terminal import first_of, printable, say, say_warning
 from core.results.reader import Results, open_results
 from postprocessing.disk import Names, files_below
 from postprocessing.saving import save_like
@@ -74,5 +74,4 @@ def _write(results: Results, target: Path, disk: Names, shift: Shift) -> None:
 
 def _list(what: str, names: Sequence[str]) -> None:
     if names:
-        more = ", ..." if len(names) > _SHOWN else ""
-        say(printable(f"  {what}: {len(names):,} ({', '.join(names[:_SHOWN])}{more})"))
+        say(f"  {what}: {len(names):,} ({first_of(names, _SHOWN)})")

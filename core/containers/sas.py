@@ -5,7 +5,7 @@ delegation SAS".
 """
 
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -26,7 +26,7 @@ class Sas(msgspec.Struct, frozen=True):
     signed: bool
     #: `sp`: letters of the rights; empty where a stored policy holds them.
     rights: str = ""
-    #: `st` and `se`; None where a stored policy holds them, or they cannot be read.
+    #: `st` and `se`, in UTC; None where a stored policy holds them, or they cannot be read.
     starts: datetime | None = None
     expires: datetime | None = None
     #: `si`: the name of a stored access policy, which Azure alone can look up.
@@ -45,7 +45,8 @@ class Sas(msgspec.Struct, frozen=True):
 
 
 def parse_sas(url: str) -> Sas:
-    query = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    """What the URL's query says. Reads every text: whether it is a URL is told by `locate`."""
+    query = parse_qs(url.partition("#")[0].partition("?")[2], keep_blank_values=True)
 
     def value(name: str) -> str:
         return query.get(name, [""])[0]
@@ -66,9 +67,9 @@ def _time(text: str) -> datetime | None:
     """A SAS time: ISO 8601, UTC, with a date alone allowed."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter: UTC has no such date
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def check_sas(url: str, now: datetime) -> None:
@@ -144,4 +145,4 @@ def _read_error(code: str, fault: str) -> ContainerError:
 
 
 def _utc(time: datetime | None) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if time else "an unknown date"
+    return time.strftime("%Y-%m-%d %H:%M UTC") if time else "an unknown date"

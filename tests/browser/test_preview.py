@@ -18,6 +18,8 @@ from postprocessing.preview.writing import write_preview
 from postprocessing.saving import save_like
 from tests.browser.conftest import DESK, PHONE, Visit
 from tests.browser.test_pages import HOSTILE, LONG
+from tests.hostile_names import HOSTILE as HOSTILE_NAMES
+from tests.hostile_names import is_file_name
 from tests.pictures import jpeg
 from tests.results_files import detection, failure, image, write_results
 from tests.unit.postprocessing.preview.test_truth import truth_file
@@ -96,6 +98,26 @@ def test_what_others_wrote_runs_nothing(visit: Visits, pages: Path) -> None:
         assert one.page.locator("script, iframe, object, [onerror], [style]").count() == 0
     one.open("/failed.html")
     assert one.page.locator("li").first.inner_text() == NAME
+    assert one.foreign_requests() == []
+    assert one.faults == []
+
+
+def test_no_name_of_an_image_runs_anything(visit: Visits, tmp_path: Path) -> None:
+    names = [name for name in HOSTILE_NAMES if is_file_name(name)]
+    for name in names:
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / name).write_bytes(jpeg())
+    found = (image(name, detection()) for name in names)
+    results = write_results(tmp_path / "r.json", *found, *map(failure, HOSTILE_NAMES))
+    options = Options(**thresholds(results))
+    write_preview(results, FolderImages(tmp_path / "photos"), tmp_path / "out", options)
+    one = visit((tmp_path / "out").as_uri())
+    pictures = 0
+    for name in names_of(tmp_path / "out"):
+        one.open(f"/{name}")
+        assert one.page.locator("script, iframe, object, [onerror], [onload], [style]").count() == 0
+        pictures += one.page.locator("img").count()
+    assert pictures > 80
     assert one.foreign_requests() == []
     assert one.faults == []
 

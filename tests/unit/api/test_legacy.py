@@ -296,3 +296,19 @@ def test_without_keys_it_is_reached_from_elsewhere_too(client: FlaskClient, task
     """Its ids cannot be guessed, and its callers are allowed by name."""
     answer = client.get(f"{BASE}/task/{task_id}", environ_base={"REMOTE_ADDR": "203.0.113.9"})
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://[bad", "malformed"),
+        ("https://a.example/c?sp=rl&sr=c&sig=S&se=0001-01-01T00:00:00%2B14:00", "may not reach"),
+    ],
+)
+def test_a_container_that_makes_no_sense_is_refused(
+    client: FlaskClient, allowed: None, url: str, words: str
+) -> None:
+    source = {"use_url": False, "images_requested_json_sas": None, "input_container_sas": url}
+    answer = ask(client, **source)
+    assert answer.status_code == 400
+    assert words in error(answer)

@@ -3,7 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from cli.terminal import new_table, print_table, program, say, say_error, say_warning
+from cli.terminal import (
+    new_table,
+    print_table,
+    printable,
+    program,
+    say,
+    say_error,
+    say_warning,
+)
+from tests.hostile_names import FORGED, HOSTILE
 
 
 @pytest.fixture
@@ -46,3 +55,15 @@ def test_a_table_has_no_blanks_at_the_ends_of_lines(capsys: pytest.CaptureFixtur
     table.add_row("y", "z")
     print_table(table)
     assert capsys.readouterr().out == "A  B\nx  long cell\ny  z\n"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_ends_its_line_or_steers_the_terminal(name: str) -> None:
+    shown = printable(name)
+    assert shown.isprintable()
+    assert shown == name or not name.isprintable() or "sig=" in name
+
+
+def test_a_message_may_take_several_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"one\ntwo {printable(FORGED)}\x1b[2J")
+    assert capsys.readouterr().err.splitlines() == ["one", f"two \ufffd{FORGED[1:]}\ufffd[2J"]

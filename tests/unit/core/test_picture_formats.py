@@ -30,4 +30,12 @@ def test_a_format_is_told_by_its_first_bytes(data: bytes, found: str | None) -> 
 def test_raw_files_and_their_kin_are_known() -> None:
     assert is_known_but_not_read(b"II*\0\x10\0\0\0CR\x02\0")
     assert is_known_but_not_read(b"\0\0\0\x18ftypheic")
+    for start in (
+        b"%!PS-Adobe-3.0 EPSF-3.0",
+        b"\xc5\xd0\xd3\xc6",
+        b"SIMPLE  =    T",
+        b"\0\0\1\0\1",
+    ):
+        assert is_known_but_not_read(start)
+        assert format_of(start) is None
     assert not is_known_but_not_read(b"<html>404</html>")

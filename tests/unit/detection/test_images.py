@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from core.failures import FailureCode, ImageFailure
 from detection.images import DecodedImage, DecodeOptions, decode_image, open_image
+from tests.odd.damaged import with_an_impossible_scan
 from tests.pictures import encoded, exif_bytes, jpeg, scene
 
 # Pillow warns of damage that it then reads past, and so must the tests.
@@ -205,6 +206,16 @@ def test_the_preview_of_raw_data_is_not_taken_for_the_picture() -> None:
         assert code(data) == FailureCode.UNSUPPORTED_FORMAT
 
 
+def test_a_jpeg_of_12_bits_is_whole_and_not_read() -> None:
+    data = bytearray(jpeg())
+    data[data.index(b"\xff\xc0") + 4] = 12  # bits of a colour; source: JPEG (T.81), B.2.2
+    assert code(bytes(data)) == FailureCode.UNSUPPORTED_FORMAT
+
+
+def test_a_tiff_that_tells_no_size_was_not_cut_off() -> None:
+    assert code(b"II*\0\x08\0\0\0\0\0" + bytes(600)) == FailureCode.CORRUPT
+
+
 def test_large_files_are_not_opened() -> None:
     data = jpeg()
     assert code(data, DecodeOptions(max_file_bytes=len(data) - 1)) == FailureCode.FILE_TOO_LARGE
@@ -285,6 +296,24 @@ def test_a_jpeg_with_wrong_restart_markers_is_corrupt() -> None:
     damaged = whole.replace(b"\xff\xd1", b"\xff\xd5", 1)
     assert damaged != whole
     assert code(damaged) == FailureCode.CORRUPT
+
+
+@pytest.mark.parametrize("options", [DEFAULT, ACCEPT])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_where_a_decoder_gives_up_no_memory_is_shown(mode: str, options: DecodeOptions) -> None:
+    picture = Image.fromarray(scene(1, 200, 150)).convert(mode)
+    data = with_an_impossible_scan(encoded(picture, "JPEG", progressive=True))
+    assert code(data, options) == FailureCode.CORRUPT
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_remarks_about_a_jpeg_that_is_whole_do_not_matter(progressive: bool) -> None:
+    whole = jpeg(progressive=progressive)
+    newer = bytearray(whole)
+    newer[whole.index(b"JFIF") + 5] = 9
+    for data in (whole.replace(b"\xff\xda", b"junk\xff\xda", 1), bytes(newer)):
+        np.testing.assert_array_equal(decoded(data).pixels, decoded(whole).pixels)
+        assert not decoded(data, ACCEPT).truncated
 
 
 def test_a_png_whose_checksum_is_wrong_is_corrupt() -> None:

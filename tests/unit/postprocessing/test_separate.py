@@ -77,6 +77,20 @@ def test_each_image_goes_where_it_belongs_and_back(
     assert os.listdir(out) == []
 
 
+@pytest.mark.parametrize("how", ["link", "copy", "move"])
+def test_an_image_that_is_named_twice_is_placed_once(
+    tmp_path: Path, root: Path, results: Results, how: How
+) -> None:
+    spellings = (image(name, detection("1", 0.9)) for name in ("a/1.jpg", "a/1.jpg", "a\\1.jpg"))
+    twice = write_results(tmp_path / "twice.json", *spellings)
+    out = tmp_path / "out"
+    done = separator(twice, root).run(out, how)
+    assert held(out) == {"animal/a/1.jpg": b"one"}
+    assert (done.images, done.missing) == ({"animal": 1}, [])
+    assert undo(out / RECORD) == (1, [])
+    assert held(root) == FILES
+
+
 def test_a_look_touches_nothing(tmp_path: Path, root: Path, results: Results) -> None:
     looked = separator(results, root).look(tmp_path / "out", "move")
     assert looked.images == {"animal": 1, "empty": 1, "failed": 1, "uncertain": 1}

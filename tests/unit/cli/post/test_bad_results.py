@@ -1,5 +1,7 @@
 """Files that are no results, or are damaged, and names that mean harm, given to every tool."""
 
+import csv
+import io
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from cli import exit_codes
 from cli.main import run
+from tests.hostile_names import FORGED, HOSTILE, is_file_name
 from tests.pictures import jpeg
 from tests.post_examples import COMMANDS, DEPLOYMENTS, examples_of
 from tests.results_files import detection, failure, image, write_results
@@ -111,30 +114,35 @@ def test_it_is_told_and_nothing_is_written(
     assert post(name) in WELL
 
 
-#: Names that lead out of a folder, that a system reserves, that markup or a spreadsheet would run.
-HOSTILE = (
-    *("../secret.jpg", "a/../../secret.jpg", "..\\secret.jpg", "/etc/hostname", "C:\\secret.jpg"),
-    *("%2e%2e%2fsecret.jpg", "..%2fsecret.jpg", "CON.jpg", "aux/NUL.jpg", "a/b.", "a /b.jpg"),
-    *("A/1.jpg", "a/1.JPG", "<script>alert(1)</script>.jpg", "=cmd|' /C calc'!A0.jpg", "-rf.jpg"),
-    *(
-        "a\n.jpg",
-        "\u202egpj.exe.jpg",
-        "e\u0301.jpg",
-        "\u00e9.jpg",
-        "//server/share/x.jpg",
-        "a" * 300,
-    ),
-)
+def formulas(folder: Path) -> list[str]:
+    """Cells of the tables that were made that a spreadsheet would run."""
+    made = (path for path in folder.rglob("*.csv") if path.name != "deployments.csv")
+    texts = (path.read_text(encoding="utf-8-sig") for path in made)
+    cells = (cell for text in texts for row in csv.reader(io.StringIO(text)) for cell in row)
+    return [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n"))]
 
 
+def write_photos(root: Path, data: bytes) -> None:
+    """A file for each name that would forge a line, where a file can be called so."""
+    for name in HOSTILE:
+        if FORGED in name and is_file_name(name):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(data)
+
+
+@pytest.mark.parametrize("unreadable", [False, True], ids=["missing", "unreadable"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_names_that_mean_harm_do_none(
-    home: Path, capsys: pytest.CaptureFixture[str], name: str
+    home: Path, capsys: pytest.CaptureFixture[str], name: str, unreadable: bool
 ) -> None:
     secret = home.parent / "secret.jpg"
     secret.write_bytes(jpeg())
     sure = detection()
-    found = [image(file, sure, datetime="2026-05-02 06:11:54") for file in HOSTILE]
+    # Of what cannot be read or is not there the first are named.
+    names = sorted(HOSTILE, key=lambda file: FORGED not in file)
+    found = [image(file, sure, datetime="2026-05-02 06:11:54") for file in names]
+    if unreadable:
+        write_photos(home / "photos", b"no picture")
     write_results(home / "results.json", image("a/1.jpg", sure), *found, failure("../gone.jpg"))
     if name == "post repeats remove":
         assert post("post repeats find") in WELL
@@ -143,7 +151,11 @@ def test_names_that_mean_harm_do_none(
     outside = {path for path in files(home.parent) if not path.is_relative_to(home)}
     assert outside == {secret}
     assert secret.read_bytes() == jpeg()
-    assert "Traceback" not in "".join(capsys.readouterr())
+    assert formulas(home) == []
+    told = "".join(capsys.readouterr())
+    assert "Traceback" not in told
+    assert all(mark.isprintable() or mark == "\n" for mark in told)
+    assert not any(line.lstrip().startswith(FORGED.strip()) for line in told.splitlines())
 
 
 #: For the others each entry is an image.

@@ -101,3 +101,25 @@ def test_times_that_cannot_be_read_are_left_to_azure() -> None:
     assert (sas.expires, sas.starts) == (None, None)
     assert not sas.expired(NOW)
     assert "CaNaRy" not in repr(sas)
+
+
+@pytest.mark.parametrize(
+    "times", ["se=0001-01-01T00:00:00%2B14:00", "st=9999-12-31T23:59:59-14:00&se=2024-07-05"]
+)
+def test_times_that_utc_does_not_know_are_left_to_azure(times: str) -> None:
+    url = f"{URL}/a.jpg?sp=rl&sr=c&{times}&{SIG}"
+    check_sas(url, NOW)
+    check_read_sas(url, NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://[bad", "https://[::1", "https://a]/", "//\uff03?", "?&="]
+)
+def test_what_is_no_url_is_not_signed(text: str) -> None:
+    assert not parse_sas(text).signed
+    assert parse_sas(f"{text}?sp=r&{SIG}" if "?" not in text else f"{text}&{SIG}").signed
+
+
+def test_a_fragment_is_no_part_of_a_sas() -> None:
+    assert not parse_sas(f"{URL}#?{SIG}").signed
+    assert parse_sas(f"{URL}?{SIG}#?sp=r").rights == ""

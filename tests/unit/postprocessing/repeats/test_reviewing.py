@@ -11,6 +11,7 @@ from core.errors import InvalidRequest
 from core.results.reader import Results
 from postprocessing.repeats.index import members_of, read_index
 from postprocessing.repeats.reviewing import Reviewed, write_review
+from tests.hostile_names import HOSTILE
 from tests.pictures import encoded, exif_bytes, jpeg, scene
 from tests.results_files import image, write_results
 from tests.unit.postprocessing.repeats.files import THREE, box, season
@@ -128,23 +129,16 @@ def test_a_video_is_not_opened(tmp_path: Path) -> None:
     assert not is_shown(picture)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("../secret.jpg", "a/../../secret.jpg", "..\\secret.jpg", "{tmp}/secret.jpg"),
-        *("C:\\secret.jpg", "\\\\host\\secret.jpg", "nul\0.jpg", "\x1b[2J\n.jpg", "x" * 5000),
-        *("<b>'\"&.jpg", "=1+1.jpg", "caf\u00e9/\u202e.jpg", "/"),
-    ],
-)
+@pytest.mark.parametrize("name", [*HOSTILE, "{tmp}/secret.jpg", "x" * 5000])
 def test_hostile_names_stay_within_both_folders(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret.jpg").write_bytes(jpeg(width=800, height=600))
     before = set(os.listdir(tmp_path))
-    picture = of_one(tmp_path, name.format(tmp=tmp_path))
+    picture = of_one(tmp_path, name.replace("{tmp}", str(tmp_path)))
     assert not is_shown(picture)
     assert set(os.listdir(tmp_path)) == before | {"r.json", "review"}
     assert len(os.listdir(tmp_path / "review")) == 3
     (shown,) = read_index(tmp_path / "review").pictures
-    assert shown.file == name.format(tmp=tmp_path)
+    assert shown.file == name.replace("{tmp}", str(tmp_path))
     assert all(mark.isalnum() or mark in "-." for mark in shown.picture)
 
 
