@@ -18,11 +18,18 @@ from tests.faults.clients import OWN_WEIGHTS
 from tests.faults.faults import Fault, Run, files_of_job, read_trace
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.stage import MENDED, PICTURES, struck
-from tests.faults.watcher import RENEW
+from tests.faults.watcher import RENEW, WRITER
 from tests.integration.oracle import expected_images
 
 _SHARD = 2
 _WRITE = "JobFolder.write_shard_output"
+#: A plain job calls these with a lease in its hands, which others can take from it.
+_WITH_LEASE = frozenset(
+    [
+        *("JobFolder.write_image_list", "JobFolder.write_plan", "JobFolder.write_final"),
+        *(_WRITE, WRITER, "JobStore.planned", "JobStore.listed"),
+    ]
+)
 #: Whoever sleeps so long may write an output when the results stand already.
 _LATE = (Fault.OVERTAKEN, Fault.OVERSLEPT)
 
@@ -131,6 +138,11 @@ class _Verdict:
             finished = {call.about for call in trace[:place] if call.method == _WRITE}
             begun = {call.about for call in trace[place:] if call.outcome == "leased"}
             yield from _differ("shards done again", finished & begun, set())
+        elif strike.fault is Fault.OVERTAKEN and self._run.scenario == "plain":
+            taken = {call.about for call in trace[place:] if call.outcome == "leased"}
+            held = {call.about for call in trace[:place] if call.outcome == "leased"}
+            if strike.method in _WITH_LEASE and not held & taken:
+                yield "nobody took the lease of the sleeper"
         elif strike.method == RENEW and strike.fault is Fault.OVERTAKEN:
             own = [call for call in trace[place:] if call.process == 0]
             renewals = {call.outcome for call in own if call.method == RENEW}
