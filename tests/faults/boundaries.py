@@ -7,6 +7,7 @@ from core.changed_images import ChangedImages
 from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.retention import Retention
+from core.storage import Storage
 from core.used_weights import UsedWeights
 from core.webhook_log import WebhookLog
 
@@ -19,6 +20,32 @@ WATCHED: tuple[type, ...] = (
     WebhookLog,
     JobStore,
 )
+
+#: Some of those methods write several files; so faults strike at the writing of each, too.
+WRITES = tuple(f"Storage.{name}" for name in ("create", "delete", "delete_some"))
+
+#: These change nothing: whether a fault comes before or after them, or they are called twice, is
+#: the same to all but their caller.
+READING = frozenset(
+    [
+        *("ChangedImages.notes", "ChangedImages.read", "UsedWeights.noted"),
+        *("JobFolder.children", "JobFolder.count_container_urls", "JobFolder.count_image_lists"),
+        *("JobFolder.is_cancelled", "JobFolder.is_live", "JobFolder.live_ids"),
+        *("JobFolder.read_final", "JobFolder.read_header", "JobFolder.read_image_list"),
+        *("JobFolder.read_job", "JobFolder.read_kept", "JobFolder.read_plan"),
+        *("JobFolder.read_shard_output", "JobFolder.read_shown", "JobFolder.results_pieces"),
+        *("JobFolder.results_size", "JobFolder.shard_outputs"),
+        *("JobStore.get", "JobStore.live_workers", "JobStore.seconds_an_image"),
+        *("JobStore.unfinished", "Retention.due", "Retention.ended_jobs", "Retention.is_gone"),
+        *("Retention.sweeps", "WebhookLog.is_disabled", "WebhookLog.last_attempt"),
+    ]
+)
+
+
+def watched_methods() -> list[tuple[type, str]]:
+    """Each class, and the name of one of its methods."""
+    public = [(one, name) for one in WATCHED for name in public_methods(one)]
+    return [*public, *((Storage, name.partition(".")[2]) for name in WRITES)]
 
 
 def public_methods(watched: type) -> dict[str, Callable[..., Any]]:

@@ -36,6 +36,16 @@ class Fault(enum.StrEnum):
     OVERSLEPT = "overslept"
 
 
+#: What makes a difference at a call that changes nothing.
+FOR_READING = (
+    Fault.RAISED_BEFORE,
+    Fault.KILLED_BEFORE,
+    Fault.WIPED,
+    Fault.OVERTAKEN,
+    Fault.OVERSLEPT,
+)
+
+
 class Strike(msgspec.Struct, frozen=True):
     """One fault at one boundary: the nth call (from 1) of a method."""
 

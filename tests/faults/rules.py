@@ -84,6 +84,8 @@ def first_telling_fails(service: Service) -> None:
         return Posted(500)
 
     workers.delivering.post = post
+    # Between two steps of five seconds, so that it is always the same one after which it is due.
+    workers.delivering.wait_after = lambda *_: 12.5
 
 
 def nobody_wants_to_be_told(service: Service) -> None:

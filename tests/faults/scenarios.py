@@ -30,6 +30,8 @@ class Scenario:
     vanishes: bool = False
     #: How often a method is called may differ between runs, so only its first call is a boundary.
     only_first: bool = False
+    #: Faults strike at every call, not only at the first and the last.
+    every_call: bool = False
     #: It begins with what the job of this scenario left in our storage.
     after: str = ""
     #: What is in its container was repaired since then.
@@ -59,6 +61,7 @@ _PLAIN = (
 
 SCENARIOS: dict[str, Scenario] = {
     "plain": Scenario(_PLAIN),
+    "plain, each file": Scenario(("Storage.create",), every_call=True),
     "several pages": Scenario(
         (
             *("JobFolder.count_image_lists", "JobFolder.write_image_list", "JobFolder.write_plan"),
@@ -77,12 +80,13 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "cancelled": Scenario(
         (
-            *("JobFolder.mark_cancelled", "JobFolder.is_cancelled", "JobFolder.shard_outputs"),
-            *("JobFolder.write_shard_output", "JobFolder.write_final", "JobFolder.retire"),
+            *("JobFolder.mark_cancelled", "JobFolder.is_cancelled", "JobFolder.write_shard_output"),
+            *("JobFolder.write_final", "JobFolder.retire"),
             *("JobStore.cancel", "JobStore.claim", "JobStore.done", "JobStore.finish"),
         ),
         (clients.submit, clients.cancel),
         statuses=(JobStatus.CANCELLED,),
+        every_call=True,
     ),
     "cancelled too late": Scenario(
         ("JobFolder.mark_cancelled", "JobFolder.forget_cancelling", "JobStore.cancel"),
@@ -167,6 +171,13 @@ SCENARIOS: dict[str, Scenario] = {
         (clients.submit, clients.delete, clients.deliver),
         rules.years_go_by,
         vanishes=True,
+    ),
+    "deleted, each file": Scenario(
+        ("Storage.delete", "Storage.delete_some"),
+        (clients.submit, clients.delete, clients.deliver),
+        rules.years_go_by,
+        vanishes=True,
+        every_call=True,
     ),
     "deleted while told": Scenario(
         ("WebhookLog.write", "WebhookLog.forget", "Retention.is_gone", "JobFolder.sweep_job"),

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from core.config import Settings
 from core.sealing import new_secret_key
+from tests.faults.boundaries import READING
 from tests.faults.clients import OWN_WEIGHTS, PARENT
-from tests.faults.faults import STRUCK, Call, Fault, Run, Strike, read_trace
+from tests.faults.faults import FOR_READING, STRUCK, Call, Fault, Run, Strike, read_trace
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.watcher import WRITER
 from tests.fixtures.redis_server import RedisServer
@@ -68,17 +69,19 @@ class Stage:
         return counts
 
     def strikes(self, scenario: str, method: str) -> list[Strike]:
-        """Every fault at the first and the last call of a method."""
-        last = self.counts(scenario).get(method, 0)
-        if SCENARIOS[scenario].only_first and last:
-            last = 1
-        # A file is written by a `with` block, which runs once.
-        faults = [fault for fault in Fault if (method, fault) != (WRITER, Fault.TWICE)]
-        return [
-            Strike(method, nth, fault)
-            for nth in sorted({min(1, last), last} - {0})
-            for fault in faults
-        ]
+        """Every fault at each call of a method that is a boundary."""
+        faults = FOR_READING if method in READING else tuple(Fault)
+        if method == WRITER:  # a file is written by a `with` block, which runs once
+            faults = tuple(fault for fault in faults if fault is not Fault.TWICE)
+        calls = self._boundaries(scenario, method)
+        return [Strike(method, nth, fault) for nth in calls for fault in faults]
+
+    def _boundaries(self, scenario: str, method: str) -> list[int]:
+        count = self.counts(scenario).get(method, 0)
+        every = list(range(1, count + 1))
+        if SCENARIOS[scenario].every_call:
+            return every
+        return every[:1] if SCENARIOS[scenario].only_first else sorted({*every[:1], *every[-1:]})
 
     def _run(self, scenario: str, strike: Strike | None, job_id: str) -> Run:
         self._played += 1

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from tests.faults.faults import Fault
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.stage import Stage
 from tests.faults.verdict import problems
@@ -25,7 +24,7 @@ def test_job_ends_as_it_must(
     stage: Stage, scenario: str, method: str, record_property: Callable[[str, object], None]
 ) -> None:
     strikes = stage.strikes(scenario, method)
-    assert len(strikes) >= len(Fault) - 1, f"{method} is not called"
+    assert strikes, f"{method} is not called"
     wrong = []
     with redis.Redis.from_url(stage.redis.url) as client:
         for strike in strikes:

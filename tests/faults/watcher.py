@@ -15,7 +15,7 @@ import redis
 
 from core.errors import JobFolderTrouble, Unavailable
 from core.job_store import Lease
-from tests.faults.boundaries import WATCHED, public_methods
+from tests.faults.boundaries import watched_methods
 from tests.faults.broker import Broker
 from tests.faults.clock import wipe
 from tests.faults.faults import STRUCK, Call, Fault, Run, Strike, trace_file
@@ -60,10 +60,9 @@ class Watcher:
 
     def install(self) -> None:
         """From now on, in this process, for good."""
-        for watched in WATCHED:
-            for name, whole in public_methods(watched).items():
-                method = f"{watched.__name__}.{name}"
-                setattr(watched, name, functools.wraps(whole)(self._watched(method, whole)))
+        for watched, name in watched_methods():
+            method, whole = f"{watched.__name__}.{name}", getattr(watched, name)
+            setattr(watched, name, functools.wraps(whole)(self._watched(method, whole)))
 
     def note(self, method: str, about: str = "", outcome: str = "") -> None:
         line = msgspec.json.encode(Call(self._process, method, about, outcome))
@@ -178,7 +177,7 @@ def _about(arguments: tuple[Any, ...]) -> str:
     _, *rest = arguments
     if rest and isinstance(rest[0], Lease):
         return rest[0].unit
-    return str(rest[1]) if len(rest) > 1 else ""
+    return str(rest[1]) if len(rest) > 1 and isinstance(rest[1], int | str) else ""
 
 
 def _outcome(method: str, result: Any) -> str:
