@@ -1,7 +1,7 @@
 """What is done to a service while it works, dealt from a seed. Pure.
 
-A hand holds so many kills, and about half as many other acts; each kind comes before any comes
-again. How an act goes in detail (whom it strikes, how long, how soon after the one before) is drawn
+A hand holds so many kills, and about half as many other acts, from decks in which each kind has
+its share. How an act goes in detail (whom it strikes, how long, how soon after the one before) is drawn
 from the same seed.
 """
 
@@ -25,17 +25,18 @@ from tests.torture.faults import (
     Reset,
     Truncated,
 )
-from tests.torture.stage import API, CONTROLS
+from tests.torture.stage import API, AZURITE, BROKER, CONTAINERS, CONTROLS, REDIS
 
 #: Ended by `kill -9` and started again: a process with its children, one without, or its children.
 KILLS = (
-    *("worker with its child", "worker's main process", "worker's child"),
+    # The most numerous, and the ones that have the images in their hands.
+    *("worker with its child", "worker's main process", "worker's child") * 3,
     *("control worker", "control worker's child", "API", "Redis", "Redis, and its disk"),
 )
 #: All else: stopped and continued, wiped while it runs, or a fault of a proxy.
 OTHERS = (
     *("stop a worker", "stop Redis", "stop Azurite", "stop a control worker", "wipe Redis"),
-    *("fault before Redis", "fault before Redis", "fault before the containers"),
+    *("fault before the broker", "fault before the broker", "fault before the containers"),
     *("fault before the containers", "fault before the containers"),
 )
 #: Where the job folder is in Azurite, too.
@@ -57,7 +58,8 @@ class Act:
     fault: Fault | None = None
 
     def __str__(self) -> str:
-        what = f"{self.kind} ({self.victim})" if self.victim not in self.kind else self.kind
+        named = self.victim.lower() in self.kind.lower()
+        what = self.kind if named else f"{self.kind} ({self.victim})"
         told = f": {self.fault}" if self.fault else ""
         return f"{what}{told}, for {self.lasts:.0f} s"
 
@@ -106,17 +108,15 @@ def _victim(chance: Random, kind: str, workers: Sequence[str]) -> str:
     if "worker" in kind:
         return chance.choice(workers)
     if kind.startswith("fault"):
-        return {"Redis": "redis", "the containers": "containers"}.get(
-            kind.removeprefix("fault before "), "job folder"
-        )
-    return API if kind == API else ("azurite" if "Azurite" in kind else "Redis")
+        return kind.removeprefix("fault before the ")
+    return {"API": API, "stop Azurite": AZURITE}.get(kind, REDIS)
 
 
 def _fault(chance: Random, victim: str) -> Fault:
     makers = list(_OF_CONNECTIONS)
-    if victim != "redis":
+    if victim != BROKER:
         makers += _OF_STORAGE * 2
-    if victim == "containers":
+    if victim == CONTAINERS:
         # Wrong bytes that a digest belies are promised to be noticed where images are read.
         makers += [lambda chance: Garbled(chance.uniform(0.1, 0.9))]
     return chance.choice(makers)(chance)

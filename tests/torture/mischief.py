@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.torture.acts import Act
-from tests.torture.processes import children, family, find, signal_all
+from tests.torture.processes import family, find, pool_children, signal_all
 from tests.torture.recovery import Recovery
-from tests.torture.stage import Stage
+from tests.torture.stage import AZURITE, REDIS, Stage
 
 Undo = Callable[[], None]
 #: What is said of each act, as it is done.
@@ -28,7 +28,7 @@ class Mischief:
     tell: Tell
     #: `kill -9` so far: one an act, whatever dies with it.
     kills: int = 0
-    #: Processes that had ended though nobody killed them.
+    #: Main processes that ended though nobody killed them.
     ended: int = 0
     done: Counter[str] = field(default_factory=Counter)
     _next: float = field(default_factory=time.monotonic)
@@ -78,8 +78,8 @@ class Mischief:
         if act.kind.startswith("stop"):
             return self._stop(act.victim)
         self.kills += 1
-        if act.victim == "Redis":
-            return self._kill_redis(lost=act.kind != "Redis")
+        if act.victim == REDIS:
+            return self._kill_redis(lost=act.kind != REDIS)
         return self._kill(act)
 
     def _wipe(self) -> Undo:
@@ -94,7 +94,7 @@ class Mischief:
         return self.stage.redis.start
 
     def _stop(self, victim: str) -> Undo:
-        pids = {"Redis": self.stage.redis.pid, "azurite": self.stage.azurite.process.pid}
+        pids = {REDIS: self.stage.redis.pid, AZURITE: self.stage.azurite.process.pid}
         processes = family(pids.get(victim) or self.stage.pid(victim))
         signal_all(processes, signal.SIGSTOP)
         return lambda: signal_all(processes, signal.SIGCONT)
@@ -104,7 +104,7 @@ class Mischief:
         held = self.recovery.held_by(pid) if act.victim in self.stage.workers else []
         if act.kind.endswith("child"):
             # Its main process starts another one.
-            signal_all(children(pid), signal.SIGKILL)
+            signal_all(pool_children(pid), signal.SIGKILL)
             undo = _nothing
         else:
             self.stage.kill(act.victim, whole=not act.kind.endswith("main process"))
@@ -116,12 +116,15 @@ class Mischief:
         return lambda: self.stage.start(name)
 
     def revive(self) -> None:
-        """Start what has ended though nobody killed it: a worker may have given itself up."""
+        """Start what has ended though nobody killed it, as the supervisor of a service does.
+
+        Celery's main process ends when a child dies while it connects to the broker again.
+        """
         suffering = {victim for *_, victim, _ in self._undos}
         for name in self.stage.names:
             if name not in suffering and find(self.stage.pid(name)) is None:
-                self.tell(f"{name} has ended by itself, and is started again")
                 self.ended += 1
+                self.tell(f"{name} has ended by itself, and is started again")
                 self.stage.system.processes.pop(name).wait()
                 self.stage.start(name)
 

@@ -21,6 +21,12 @@ class Process:
     def lives(self) -> bool:
         return find(self.pid) == self
 
+    @property
+    def command(self) -> bytes:
+        with suppress(OSError):
+            return Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        return b""
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, where the process is still there."""
         if self.lives:
@@ -44,6 +50,14 @@ def children(pid: int) -> list[Process]:
         with suppress(FileNotFoundError, ProcessLookupError):
             found += [one for text in path.read_text().split() if (one := find(int(text)))]
     return sorted(found, key=lambda one: one.pid)
+
+
+def pool_children(pid: int) -> list[Process]:
+    """Of what a worker's main process has started, those that run tasks.
+
+    Not billiard's own helper beside them, without which the main process ends.
+    """
+    return [one for one in children(pid) if b"spawn_main" in one.command]
 
 
 def family(pid: int) -> list[Process]:

@@ -1,12 +1,12 @@
 """One round: jobs are submitted, acts are done to what works on them, and all must be right."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
 from tests.azurite_server import Azurite
 from tests.torture.acts import Act
@@ -46,8 +46,8 @@ class RoundPlan:
     acts: list[Act]
     #: Submitted at once, one job each; the last one again while acts are left to be done.
     sources: list[Source]
-    #: How many of the jobs are cancelled at some time.
-    cancelled: int
+    #: Which of these jobs are cancelled, each after so many seconds.
+    cancelled: dict[int, float]
     #: Seconds until all must have ended.
     limit: float
     #: Seconds that the hash detector takes for an image.
@@ -67,6 +67,8 @@ class RoundReport:
     #: How often each kind of act was done, and each fault of a proxy has struck.
     acts: dict[str, int] = field(default_factory=dict)
     struck: dict[str, int] = field(default_factory=dict)
+    #: Main processes that ended though nobody killed them, and were started again.
+    ended: int = 0
     logs: str = ""
 
     @property
@@ -147,16 +149,12 @@ class _Round:
         self._say(f"{order.key}: {len(order.lines)} images{told}")
 
     def _endless_orders(self) -> Iterator[Order]:
-        chance = Random(self._plan.seed)
-        sources, number = self._plan.sources, 0
-        # The first one is large, and is to be finished.
-        doomed = chance.sample(range(1, len(sources)), min(self._plan.cancelled, len(sources) - 1))
-        while True:
+        sources = self._plan.sources
+        for number in itertools.count():
             source = sources[min(number, len(sources) - 1)]
-            after = chance.uniform(0, 15) if number in doomed else None
             key = f"round-{self._plan.seed}-job-{number}"
-            yield Order(key, self._stage.url_of(source.container), source.lines, after)
-            number += 1
+            url = self._stage.url_of(source.container)
+            yield Order(key, url, source.lines, self._plan.cancelled.get(number))
 
     def _wait_for_order(self) -> None:
         ids = [job.result().job_id for job in self._jobs if not job.exception()]
@@ -174,6 +172,7 @@ class _Round:
         report.jobs = len(self._jobs)
         report.recovery = self._recovery.seconds
         report.acts = dict(self._mischief.done)
+        report.ended = self._mischief.ended
         for proxy in self._stage.proxies.values():
             for kind, times in proxy.struck.items():
                 report.struck[kind] = report.struck.get(kind, 0) + times

@@ -4,7 +4,7 @@ import os
 import platform
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +12,10 @@ from random import Random
 
 from tests.azurite_server import Azurite, start
 from tests.torture import photographs
-from tests.torture.acts import deal
+from tests.torture.acts import Act, deal
 from tests.torture.recovery import percentile
 from tests.torture.rounds import RoundPlan, RoundReport, Source, run_round
-from tests.torture.stage import MODELS, Kind, workers_of
+from tests.torture.stage import MODELS, WORKERS, Kind, workers_of
 from tests.torture.stock import fill, make_stock, stocked
 from tests.torture.verdict import Verdict
 
@@ -27,6 +27,8 @@ _SHARES = (0.8, 0.08, 0.06, 0.04, 0.02)
 _CLOUD_EVERY, _CANCELLED_EVERY = 4, 3
 #: The last of at least so many rounds has real photographs.
 _ENOUGH_FOR_PHOTOGRAPHS = 3
+#: A real detector takes so long for an image, or longer.
+_LONGEST_DELAY = 0.02
 _GIB = 1 << 30
 
 
@@ -78,7 +80,11 @@ class Total:
         )
         cancelled = sum(report.cancelled for report in self.reports)
         measured = sum(len(report.recovery) for report in self.reports)
-        yield f"cancelled jobs: {cancelled}; recoveries measured: {measured}"
+        ended = sum(report.ended for report in self.reports)
+        yield (
+            f"cancelled jobs: {cancelled}; recoveries measured: {measured}; "
+            f"processes that ended by themselves: {ended}"
+        )
 
 
 def machine() -> str:
@@ -122,15 +128,27 @@ def _kind(asked: Asked, number: int) -> Kind:
 
 def _plan(asked: Asked, number: int, sources: list[Source]) -> RoundPlan:
     seed, kind = asked.seed + number, _kind(asked, number)
+    chance = Random(seed)
     acts = deal(
-        Random(seed),
+        chance,
         _share(asked.kills, asked.rounds, number),
         workers=workers_of(kind),
         pause=asked.pause,
         cloud=kind == "cloud",
     )
-    cancelled = 2 if number % _CANCELLED_EVERY == _CANCELLED_EVERY - 2 else 0
-    return RoundPlan(seed, kind, acts, sources, cancelled, asked.limit)
+    cancelled: dict[int, float] = {}
+    if kind != "photographs" and number % _CANCELLED_EVERY == 1:
+        # The large container once more, for a job that has done something when it is cancelled.
+        sources = [sources[0], *sources]
+        cancelled = {1: chance.uniform(2, 20), 2: chance.uniform(0, 5)}
+    images = sum(len(source.lines) for source in sources)
+    delay = 0.0 if kind == "photographs" else _delay(acts, images)
+    return RoundPlan(seed, kind, acts, sources, cancelled, asked.limit, delay)
+
+
+def _delay(acts: Sequence[Act], images: int) -> float:
+    """Seconds an image, so that there is work while there are acts."""
+    return min(_LONGEST_DELAY, len(WORKERS) * sum(act.pause for act in acts) / max(1, images))
 
 
 def _share(whole: int, parts: int, number: int) -> int:

@@ -35,6 +35,9 @@ WORKERS = ("worker 1", "worker 2", "worker 3")
 #: TensorFlow wants a core for itself.
 FEW_WORKERS = WORKERS[:2]
 API = "api"
+#: The servers by name, and the proxies before them.
+REDIS, AZURITE = "Redis", "Azurite"
+BROKER, CONTAINERS, JOB_FOLDER = "broker", "containers", "job folder"
 #: Where `make` puts the demo model.
 MODELS = Path(__file__).parents[2] / ".cache" / "models"
 #: Seconds that Redis may keep a judge waiting.
@@ -93,7 +96,7 @@ class Stage:
     def url_of(self, container: str) -> str:
         """A container's SAS URL, through the proxy."""
         parts = urlsplit(self.azurite.container_url(container))
-        netloc = f"127.0.0.1:{self.proxies['containers'].port}"
+        netloc = f"127.0.0.1:{self.proxies[CONTAINERS].port}"
         return urlunsplit((*parts[:1], netloc, *parts[2:]))
 
     def stop(self) -> None:
@@ -121,7 +124,7 @@ def set_up(kind: Kind, azurite: Azurite, folder: Path, seed: int) -> Iterator[St
         system = System(settings, folder / "logs")
         if kind == "cloud":
             azurite.create_container(jobs)
-            system.environment |= _azure(proxies["job folder"].port)
+            system.environment |= _azure(proxies[JOB_FOLDER].port)
         storage = Storage(_store(kind, azurite, folder, jobs))
         stage = Stage(kind, azurite, server, system, proxies, storage)
         stack.callback(stage.stop)
@@ -129,15 +132,15 @@ def set_up(kind: Kind, azurite: Azurite, folder: Path, seed: int) -> Iterator[St
 
 
 def _proxies(kind: Kind, azurite: Azurite, server: RedisServer, seed: int) -> dict[str, TcpProxy]:
-    proxies = {"redis": TcpProxy(server.port), "containers": HttpProxy(azurite.port, seed)}
+    proxies = {BROKER: TcpProxy(server.port), CONTAINERS: HttpProxy(azurite.port, seed)}
     if kind == "cloud":
-        proxies["job folder"] = HttpProxy(azurite.port, seed + 1)
+        proxies[JOB_FOLDER] = HttpProxy(azurite.port, seed + 1)
     return proxies
 
 
 def _settings(kind: Kind, proxies: dict[str, TcpProxy], folder: Path, jobs: str) -> Settings:
     return Settings(
-        redis_url=f"redis://127.0.0.1:{proxies['redis'].port}/0",
+        redis_url=f"redis://127.0.0.1:{proxies[BROKER].port}/0",
         storage_url=f"az://{jobs}" if kind == "cloud" else f"file://{folder}/storage",
         secret_keys=(new_secret_key(),),
         allowed_roots=(folder,),

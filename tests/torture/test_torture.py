@@ -27,7 +27,7 @@ def test_short_round(azurite: Azurite, tmp_path: Path) -> None:
         fill(azurite, container)
     sources = [Source(one.name, one.lines()) for one in containers]
     acts = deal(Random(SEED), kills=4, workers=WORKERS, pause=1.5, first=FIRST)
-    plan = RoundPlan(SEED, "folder", acts[: len(FIRST)], sources, 0, limit=100, delay=0.01)
+    plan = RoundPlan(SEED, "folder", acts[: len(FIRST)], sources, {}, limit=100, delay=0.02)
     said: list[str] = []
     report = run_round(plan, azurite, tmp_path, said.append)
     assert report.sound, "\n".join([*report.faults, *said, report.logs])
