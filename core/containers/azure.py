@@ -1,5 +1,6 @@
 """Images in an Azure blob container."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -25,6 +26,12 @@ from core.image_list import ListedImage
 # error codes".
 _SAS_REFUSED = frozenset({"AuthenticationFailed", "AuthorizationPermissionMismatch"})
 _REFUSED = frozenset({401, 403})
+# An image that cannot be read, while the container lists, is read again with all patience: the
+# storage may have come back just in between, or refuse most requests and not all. After so many
+# readings it is the image; or when the first took so long, s, that another one would not end before
+# the worker counts as stuck.
+_READINGS = 3
+_READ_AGAIN_FOR = 30.0
 
 
 class AzureContainer:
@@ -67,12 +74,11 @@ class AzureContainer:
         except ValueError:
             return ImageFailure(FailureCode.NOT_FOUND)
         try:
-            answer = self._reader.get(location, etag=image.etag)
+            answer = self._get(location, image.etag)
         except InvalidRequest as error:  # its host is gone, or may no longer be reached
             raise StorageTrouble(error.message) from error
-        except StorageTrouble as error:
-            self._probe.list_page("", None)  # raises where it is not this image alone
-            self._streak.failed(error.message)
+        if isinstance(answer, StorageTrouble):
+            self._streak.failed(answer.message)
             return ImageFailure(FailureCode.UNREADABLE)
         self._streak.succeeded()
         self._check_access(answer)
@@ -81,6 +87,22 @@ class AzureContainer:
     def close(self) -> None:
         """See `Container.close`."""
         self._reader.close()
+
+    def _get(self, location: Location, etag: str | None) -> Answer | StorageTrouble:
+        """The answer; or why there is none, though the container lists well each time.
+
+        Raises StorageTrouble where it is not this image alone.
+        """
+        give_up = time.monotonic() + _READ_AGAIN_FOR
+        readings = 0
+        while True:
+            try:
+                return self._reader.get(location, etag=etag)
+            except StorageTrouble as error:
+                self._probe.list_page("", None)
+                readings += 1
+                if readings == _READINGS or time.monotonic() > give_up:
+                    return error
 
     def _location_of(self, name: str) -> Location:
         path, _, sas = self._base.target.partition("?")

@@ -1,8 +1,8 @@
 """What is done to a service while it works, dealt from a seed. Pure.
 
 A hand holds so many kills, and about half as many other acts, from decks in which each kind has
-its share. How an act goes in detail (whom it strikes, how long, how soon after the one before) is drawn
-from the same seed.
+its share. How an act goes in detail (whom it strikes, how long, how soon after the one before) is
+drawn from the same seed.
 """
 
 import itertools

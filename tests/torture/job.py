@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.torture.client import Client
-from tests.torture.verdict import Verdict, compare, image_lines
+from tests.torture.verdict import Verdict, compare, examples, image_lines
 
 _TERMINAL = ("completed", "failed", "cancelled")
 _ASKED_EVERY = 1.0
@@ -45,7 +45,8 @@ def see_through(client: Client, order: Order) -> Ended:
     lines = image_lines(client.results(job_id))
     partial = job["status"] == "cancelled"
     verdict = compare(lines, order.lines, partial=partial)
-    return Ended(job_id, job["status"], verdict, tuple(_faults(order, job, len(lines))))
+    faults = [*_faults(order, job, len(lines)), *examples(lines, order.lines)]
+    return Ended(job_id, job["status"], verdict, tuple(faults))
 
 
 def _faults(order: Order, job: dict[str, Any], lines: int) -> list[str]:

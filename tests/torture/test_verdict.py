@@ -6,7 +6,7 @@ import pytest
 
 from core.results.writer import ResultsWriter
 from tests.torture.stock import make_stock
-from tests.torture.verdict import Verdict, compare, image_lines
+from tests.torture.verdict import Verdict, compare, examples, image_lines
 
 RIGHT = [b'{"file":"%d.jpg","detections":[]}' % n for n in range(5)]
 OTHER = b'{"file":"1.jpg","detections":null}'
@@ -45,6 +45,14 @@ def test_what_is_not_right(found: list[bytes], verdict: Verdict) -> None:
 )
 def test_what_is_not_right_in_a_part(found: list[bytes], verdict: Verdict) -> None:
     assert compare(found, RIGHT, partial=True) == verdict
+
+
+def test_examples_are_few_and_name_both() -> None:
+    assert examples(RIGHT, RIGHT) == []
+    found = [OTHER, *[UNLISTED] * 5]
+    shown = examples(found, RIGHT)
+    assert shown[0] == f"{OTHER!r} should be {RIGHT[1]!r}" and len(shown) == 3
+    assert shown[1] == f"{UNLISTED!r} should be None"
 
 
 def test_verdicts_add_up() -> None:

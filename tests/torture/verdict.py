@@ -57,6 +57,14 @@ def compare(found: Sequence[bytes], expected: Sequence[bytes], *, partial: bool 
     )
 
 
+def examples(found: Sequence[bytes], expected: Sequence[bytes], most: int = 3) -> list[str]:
+    """Some lines that are not right, each with what it should be."""
+    right = dict(zip(map(name_of, expected), expected, strict=True))
+    pairs = ((line, right.get(name_of(line))) for line in found)
+    wrong = (f"{line!r} should be {other!r}" for line, other in pairs if line != other)
+    return list(itertools.islice(wrong, most))
+
+
 def _out_of_order(names: Sequence[str], order: Sequence[str]) -> int:
     places = {name: place for place, name in enumerate(order)}
     known = [places[name] for name in dict.fromkeys(names) if name in places]

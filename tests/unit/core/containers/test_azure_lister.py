@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.config import Settings
+from core.containers import azure
 from core.containers.azure import AzureContainer, container_root, sort_page
 from core.containers.azure_lister import AzureLister, check_names_container
 from core.containers.connections import default_tls
@@ -235,8 +236,34 @@ def read_from(server: ScriptedServer, guard: Guard, patience: Patience) -> bytes
         container.close()
 
 
+def failing(hasty: Patience, readings: int) -> list[Reply]:
+    """An image fails so often after all tries, and each time the container lists."""
+    return [*[Reply(500)] * hasty.tries, LISTED] * readings
+
+
 def test_an_image_that_fails_though_the_container_lists(guard: Guard, hasty: Patience) -> None:
-    with serving(*[Reply(500)] * hasty.tries, LISTED) as server:
+    with serving(*failing(hasty, 3)) as server:
+        assert read_from(server, guard, hasty) == ImageFailure(FailureCode.UNREADABLE)
+
+
+@pytest.mark.parametrize("readings", [1, 2])
+def test_a_storage_that_comes_back_while_an_image_fails(
+    guard: Guard, hasty: Patience, readings: int
+) -> None:
+    with serving(*failing(hasty, readings), Reply(200, b"picture")) as server:
+        assert read_from(server, guard, hasty) == b"picture"
+
+
+def test_a_storage_that_goes_away_again_while_an_image_fails(guard: Guard, hasty: Patience) -> None:
+    with serving(*failing(hasty, 1), Reply(503)) as server, pytest.raises(StorageTrouble):
+        read_from(server, guard, hasty)
+
+
+def test_a_reading_that_took_long_is_the_last(
+    guard: Guard, hasty: Patience, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(azure, "_READ_AGAIN_FOR", 0.0)
+    with serving(*failing(hasty, 1), Reply(200, b"picture")) as server:
         assert read_from(server, guard, hasty) == ImageFailure(FailureCode.UNREADABLE)
 
 
@@ -248,8 +275,7 @@ def test_a_storage_that_gives_nothing_is_no_fault_of_an_image(
 
 
 def test_many_images_that_fail_in_a_row_are_trouble(guard: Guard, hasty: Patience) -> None:
-    container_fails = [*[Reply(500)] * hasty.tries, LISTED]
-    with serving(*container_fails * 4) as server:
+    with serving(*failing(hasty, 3 * 4)) as server:
         container = AzureContainer(f"{server.url}/acct/ccc?sig=x", guard, patience=hasty)
         image = ListedImage("a.jpg")
         for _ in range(3):
