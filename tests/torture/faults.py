@@ -82,6 +82,14 @@ class LostAnswer:
     share: float = 1.0
 
 
+@dataclass(frozen=True)
+class Slowed:
+    """Requests whose target holds these letters reach the server so much later."""
+
+    seconds: float
+    target: str
+
+
 TcpFault = Latency | CutAfter | Reset | BlackHole | HalfOpen | Refuse
-HttpFault = Answered | Truncated | Garbled | Drip | LostAnswer
+HttpFault = Answered | Truncated | Garbled | Drip | LostAnswer | Slowed
 Fault = TcpFault | HttpFault

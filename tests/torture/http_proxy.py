@@ -3,7 +3,7 @@
 import asyncio
 from random import Random
 
-from tests.torture.faults import Answered, Drip, Fault, Garbled, LostAnswer, Truncated
+from tests.torture.faults import Answered, Drip, Fault, Garbled, LostAnswer, Slowed, Truncated
 from tests.torture.http_wire import Head, read_body, read_head
 from tests.torture.tcp_proxy import Connection, CutOffError, TcpProxy
 
@@ -26,6 +26,7 @@ class HttpProxy(TcpProxy):
                 self._strike(fault)
                 await self.to_client(connection, _answer(fault))
             else:
+                await self._slow_down(request)
                 answer = await self._ask(connection, request, body)
                 await self._tell(connection, request, answer, fault)
 
@@ -34,6 +35,11 @@ class HttpProxy(TcpProxy):
         if isinstance(fault, Answered | Truncated | Garbled | Drip | LostAnswer):
             return fault if self._chance.random() < fault.share else None
         return None
+
+    async def _slow_down(self, request: Head) -> None:
+        if isinstance(self._fault, Slowed) and self._fault.target in request.words[1]:
+            self._strike(self._fault)
+            await asyncio.sleep(self._fault.seconds)
 
     async def _ask(self, connection: Connection, request: Head, body: bytes) -> tuple[Head, bytes]:
         """The server's answer, body and all."""

@@ -28,7 +28,7 @@ _CLOUD_EVERY, _CANCELLED_EVERY = 4, 3
 #: The last of at least so many rounds has real photographs.
 _ENOUGH_FOR_PHOTOGRAPHS = 3
 #: A real detector takes so long for an image, or longer.
-_LONGEST_DELAY = 0.02
+_LONGEST_DELAY = 0.05
 _GIB = 1 << 30
 
 

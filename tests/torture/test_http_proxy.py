@@ -15,6 +15,7 @@ from tests.torture.faults import (
     HalfOpen,
     LostAnswer,
     Reset,
+    Slowed,
     Truncated,
 )
 from tests.torture.http_proxy import HttpProxy
@@ -107,6 +108,13 @@ def test_drip(http: urllib3.HTTPConnectionPool, proxy: HttpProxy) -> None:
     first = answer.read1(len(BLOB))
     assert 0 < len(first) < len(BLOB)
     assert first + answer.read() == BLOB
+
+
+def test_slowed(http: urllib3.HTTPConnectionPool, proxy: HttpProxy) -> None:
+    proxy.set(Slowed(20, target="comp=list"))
+    assert http.request("GET", "/").data == BLOB
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        http.request("GET", "/?comp=list", timeout=0.2)
 
 
 def test_lost_answer(
