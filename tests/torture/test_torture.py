@@ -11,7 +11,8 @@ from tests.torture.rounds import RoundPlan, Source, run_round
 from tests.torture.stage import WORKERS
 from tests.torture.stock import fill, make_stock, stocked
 
-pytestmark = pytest.mark.integration
+# Longer than the round may last, so that the round itself says what did not end.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 SEED = 11
 FIRST = ("worker with its child", "control worker", "wipe Redis", "worker's child", "API")
