@@ -30,7 +30,7 @@ from tests.torture.stage import API, AZURITE, BROKER, CONTAINERS, CONTROLS, REDI
 #: Ended by `kill -9` and started again: a process with its children, one without, or its children.
 KILLS = (
     # The most numerous, and the ones that have the images in their hands.
-    *("worker with its child", "worker's main process", "worker's child") * 3,
+    *("worker with its child", "worker's main process", "worker's child") * 5,
     *("control worker", "control worker's child", "API", "Redis", "Redis, and its disk"),
 )
 #: All else: stopped and continued, wiped while it runs, or a fault of a proxy.

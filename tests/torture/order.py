@@ -16,13 +16,13 @@ def disorder(stage: Stage, job_ids: Sequence[str]) -> list[str]:
     """Everything that is not as it should be; empty when all is."""
     try:
         with stage.direct_redis() as client:
-            found = list(_in_redis(client, stage.storage, job_ids))
+            found = list(traces_in_redis(client, stage.storage, job_ids))
     except RedisError as error:
         found = [f"Redis does not answer: {error}"]
-    return found + list(_in_storage(stage.storage, job_ids))
+    return found + list(traces_in_storage(stage.storage, job_ids))
 
 
-def _in_storage(storage: Storage, job_ids: Sequence[str]) -> Iterator[str]:
+def traces_in_storage(storage: Storage, job_ids: Sequence[str]) -> Iterator[str]:
     for name in storage.names("live/"):
         yield f"live/{name} is left"
     for job_id in job_ids:
@@ -36,7 +36,7 @@ def _in_storage(storage: Storage, job_ids: Sequence[str]) -> Iterator[str]:
             yield f"{job_id}: results are {sorted(there)}, committed are {sorted(final.paths)}"
 
 
-def _in_redis(client: Any, storage: Storage, job_ids: Sequence[str]) -> Iterator[str]:
+def traces_in_redis(client: Any, storage: Storage, job_ids: Sequence[str]) -> Iterator[str]:
     for job_id in client.zrange(f"{PREFIX}live", 0, -1):
         yield f"{job_id} is live in Redis"
     for job_id in job_ids:

@@ -63,6 +63,7 @@ class RoundReport:
     cancelled: int = 0
     verdict: Verdict = field(default_factory=Verdict)
     recovery: list[float] = field(default_factory=list)
+    claimable: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     #: How often each kind of act was done, and each fault of a proxy has struck.
     acts: dict[str, int] = field(default_factory=dict)
@@ -86,7 +87,7 @@ class _Round:
         self._plan, self._stage, self._tell = plan, stage, tell
         self._over = threading.Event()
         self._client = Client(stage.system.url, self._over)
-        self._recovery = Recovery(stage)
+        self._recovery = Recovery(stage.direct_redis)
         self._mischief = Mischief(stage, self._recovery, list(plan.acts), self._say)
         self._orders = self._endless_orders()
         self._jobs: list[Future[Ended]] = []
@@ -171,6 +172,7 @@ class _Round:
         report.kills = self._mischief.kills
         report.jobs = len(self._jobs)
         report.recovery = self._recovery.seconds
+        report.claimable = self._recovery.claimable
         report.acts = dict(self._mischief.done)
         report.ended = self._mischief.ended
         for proxy in self._stage.proxies.values():

@@ -60,13 +60,11 @@ class Total:
         reports = self.reports
         verdict = sum((report.verdict for report in reports), Verdict())
         seconds = [one for report in reports for one in report.recovery]
-        shares = (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
-        recovery = ", ".join(f"{name} {percentile(seconds, of):.0f} s" for name, of in shares)
         return (
             f"{len(reports)} rounds, {sum(report.kills for report in reports)} kills, "
             f"{sum(report.jobs for report in reports)} jobs, {verdict.images} images; "
             f"lost {verdict.lost}, duplicated {verdict.duplicated}, wrong {verdict.wrong}; "
-            f"recovery {recovery}"
+            f"recovery {_spread(seconds)}"
         )
 
     def details(self) -> Iterator[str]:
@@ -81,10 +79,14 @@ class Total:
         cancelled = sum(report.cancelled for report in self.reports)
         measured = sum(len(report.recovery) for report in self.reports)
         ended = sum(report.ended for report in self.reports)
-        yield (
-            f"cancelled jobs: {cancelled}; recoveries measured: {measured}; "
-            f"processes that ended by themselves: {ended}"
-        )
+        yield f"cancelled jobs: {cancelled}; processes that ended by themselves: {ended}"
+        claimable = [one for report in self.reports for one in report.claimable]
+        yield f"recoveries measured: {measured}; shards claimable again {_spread(claimable)}"
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    shares = (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
+    return ", ".join(f"{name} {percentile(seconds, of):.0f} s" for name, of in shares)
 
 
 def machine() -> str:
