@@ -13,7 +13,8 @@ import sys
 
 import click
 
-from tests.torture.run import Asked, machine, run
+from tests.torture.plans import Asked
+from tests.torture.run import machine, run
 
 _SEEDS = 1_000_000
 
@@ -21,9 +22,9 @@ _SEEDS = 1_000_000
 @click.command(help=(__doc__ or "").partition("\n\n")[2])
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--seed", type=int, default=None, help="Of the first round; the next has the next.")
-@click.option("--kills", type=click.IntRange(min=0), default=60, show_default=True, help="In all.")
+@click.option("--kills", type=click.IntRange(min=0), default=40, show_default=True, help="In all.")
 @click.option(
-    "--images", type=click.IntRange(min=1), default=10_000, show_default=True, help="In all."
+    "--images", type=click.IntRange(min=1), default=8_000, show_default=True, help="In all."
 )
 @click.option("--pause", default=4.0, show_default=True, help="Seconds between two acts.")
 @click.option("--limit", default=1200.0, show_default=True, help="Seconds for a round.")

@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from random import Random
 
 from tests.azurite_server import Azurite, start
 from tests.torture import photographs
-from tests.torture.acts import Act, deal
+from tests.torture.plans import Asked, plan_of
 from tests.torture.recovery import percentile
-from tests.torture.rounds import RoundPlan, RoundReport, Source, run_round
-from tests.torture.stage import MODELS, WORKERS, Kind, workers_of
+from tests.torture.rounds import RoundReport, Source, run_round
+from tests.torture.stage import MODELS, Kind
 from tests.torture.stock import fill, make_stock, stocked
 from tests.torture.verdict import Verdict
 
@@ -23,27 +23,7 @@ Tell = Callable[[str], None]
 
 #: Of a round's images the large job has so large a share, the small ones the others.
 _SHARES = (0.8, 0.08, 0.06, 0.04, 0.02)
-#: One round in so many keeps its job folder in Azurite; jobs are cancelled in one of so many.
-_CLOUD_EVERY, _CANCELLED_EVERY = 4, 3
-#: The last of at least so many rounds has real photographs.
-_ENOUGH_FOR_PHOTOGRAPHS = 3
-#: A real detector takes so long for an image, or longer.
-_LONGEST_DELAY = 0.05
 _GIB = 1 << 30
-
-
-@dataclass(frozen=True)
-class Asked:
-    """How long, how much and how hard. `images` and `kills` are those of all rounds together."""
-
-    rounds: int
-    seed: int
-    kills: int
-    images: int
-    #: Seconds between two acts, on average.
-    pause: float
-    #: Seconds within which a round must end.
-    limit: float
 
 
 @dataclass
@@ -99,16 +79,15 @@ def run(asked: Asked, tell: Tell) -> Total:
     total = Total()
     with _running_azurite() as azurite, tempfile.TemporaryDirectory() as place:
         tell("filling the containers")
-        sources = _filled(azurite, asked.images // asked.rounds)
+        containers = _Containers(azurite, asked.images_of_round)
         for number in range(asked.rounds):
-            kind = _kind(asked, number)
-            shown = [photographs.fill(azurite, MODELS)] if kind == "photographs" else sources
-            plan = _plan(asked, number, shown)
-            tell(f"round {number + 1} of {asked.rounds}, seed {plan.seed}, {plan.kind}")
+            plan = plan_of(asked, number, containers)
+            tell(f"round {number + 1} of {asked.rounds}, {asked.round_again(number)} ({plan.kind})")
             report = run_round(plan, azurite, Path(place) / f"round {number}", tell)
             total.reports.append(report)
             _tell_of(report, tell)
             if not report.sound:
+                tell(f"again: make torture ROUNDS=1 {asked.round_again(number)}")
                 break
     return total
 
@@ -122,43 +101,22 @@ def _tell_of(report: RoundReport, tell: Tell) -> None:
     tell(f"{report.jobs} jobs, {report.verdict}, recovery {seconds}")
 
 
-def _kind(asked: Asked, number: int) -> Kind:
-    if asked.rounds >= _ENOUGH_FOR_PHOTOGRAPHS and number == asked.rounds - 1:
-        return "photographs"
-    return "cloud" if number % _CLOUD_EVERY == 1 else "folder"
+class _Containers:
+    """What the jobs of a round work on; filled once for all rounds."""
 
+    def __init__(self, azurite: Azurite, images: int) -> None:
+        self._azurite = azurite
+        self._tiny = _filled(azurite, images)
 
-def _plan(asked: Asked, number: int, sources: list[Source]) -> RoundPlan:
-    seed, kind = asked.seed + number, _kind(asked, number)
-    chance = Random(seed)
-    acts = deal(
-        chance,
-        _share(asked.kills, asked.rounds, number),
-        workers=workers_of(kind),
-        pause=asked.pause,
-        cloud=kind == "cloud",
-    )
-    cancelled: dict[int, float] = {}
-    if kind != "photographs" and number % _CANCELLED_EVERY == 1:
-        # The large container once more, for a job that has done something when it is cancelled.
-        sources = [sources[0], *sources]
-        cancelled = {1: chance.uniform(2, 20), 2: chance.uniform(0, 5)}
-    images = sum(len(source.lines) for source in sources)
-    delay = 0.0 if kind == "photographs" else _delay(acts, images)
-    return RoundPlan(seed, kind, acts, sources, cancelled, asked.limit, delay)
+    def of_kind(self, kind: Kind) -> list[Source]:
+        return self._photographs if kind == "photographs" else self._tiny
 
-
-def _delay(acts: Sequence[Act], images: int) -> float:
-    """Seconds an image, so that there is work while there are acts."""
-    return min(_LONGEST_DELAY, len(WORKERS) * sum(act.pause for act in acts) / max(1, images))
-
-
-def _share(whole: int, parts: int, number: int) -> int:
-    return whole * (number + 1) // parts - whole * number // parts
+    @cached_property
+    def _photographs(self) -> list[Source]:
+        return [photographs.fill(self._azurite, MODELS)]
 
 
 def _filled(azurite: Azurite, images: int) -> list[Source]:
-    """Containers for the jobs of a round, filled once for all rounds."""
     stock, sources, first = make_stock(), [], 0
     for number, share in enumerate(_SHARES):
         container = stocked(f"torture-{number}", stock, max(1, round(share * images)), first)
