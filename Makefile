@@ -16,7 +16,7 @@ DEMO_MODEL := $(MODELS)/demo.pb
 AZURITE_STAMP := $(AZURITE)/.installed-$(AZURITE_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help machine demo test test-fast fuzz bite lint types bench serve clean
+.PHONY: help machine demo test test-fast torture fuzz bite lint types bench serve clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -51,6 +51,11 @@ bench: $(INSTALLED_DEV) $(DEMO_MODEL) ## measure speed (benchmarks/)
 	@for file in benchmarks/[!_]*.py; do \
 	    echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
 	done
+
+torture: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## kill the parts of a system, and count what is lost: ROUNDS= KILLS= IMAGES= SEED=
+	@$(BIN)/python -m tests.torture $(if $(ROUNDS),--rounds '$(ROUNDS)') \
+	    $(if $(KILLS),--kills '$(KILLS)') $(if $(IMAGES),--images '$(IMAGES)') \
+	    $(if $(SEED),--seed '$(SEED)')
 
 serve: $(INSTALLED) ## start MegaBatch here: MODEL= a name or file, ROOT= a folder that jobs may read
 	@$(BIN)/megabatch serve $(if $(MODEL),--model '$(MODEL)') $(if $(ROOT),--allow-root '$(ROOT)')

@@ -261,6 +261,12 @@ def test_a_storage_that_comes_and_goes_fails_no_image(
         assert read_from(server, guard, hasty) == b"picture"
 
 
+def test_a_storage_that_goes_away_again_while_an_image_fails(guard: Guard, hasty: Patience) -> None:
+    first = [*[Reply(500)] * hasty.tries, LISTED]
+    with serving(*first, Reply(503)) as server, pytest.raises(StorageTrouble):
+        read_from(server, guard, hasty)
+
+
 def test_a_storage_that_gives_nothing_is_no_fault_of_an_image(
     guard: Guard, hasty: Patience
 ) -> None:
