@@ -238,8 +238,8 @@ PROTECTIONS = (
     Protection(
         "a redirect is not followed",
         "core/containers/http_reader.py",
-        "redirect=False,",
-        "redirect=True,",
+        "redirect=False,\n            retries=False,",
+        "redirect=True,\n            retries=3,",
         ("tests/unit/core/containers/test_http_reader.py",),
     ),
     Protection(

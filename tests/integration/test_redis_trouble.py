@@ -1,5 +1,6 @@
 """A Redis that is full, one whose connections break again and again, and wrong clocks."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import redis
+from celery import Celery
 
 from core.config import Settings
 from tests.fixtures.redis_server import RedisServer
@@ -89,3 +91,33 @@ def test_wrong_clocks_of_workers_change_nothing(system: System, pictures: Pictur
     system.wait_until(lambda: system.live_workers() == 2, "two detection workers live")
     ends_well(system, system.submit(container_url=str(pictures.folder)), pictures)
     assert counter(system, "leases_lost shard") == counter(system, "duplicate_outputs") == 0
+
+
+def test_strange_messages_do_no_harm(system: System, pictures: Pictures) -> None:
+    pictures.add(IMAGES)
+    system.start_all()
+    app = Celery(broker=system.settings.redis_url, set_as_current=False)
+    app.conf.broker_transport_options = {"global_keyprefix": "megabatch:"}
+    app.conf.task_serializer = "pickle"
+    app.conf.accept_content = ["pickle", "json"]
+    unknown, queues = "0" * 32, ("detect.demo", "control")
+    with app.producer_pool.acquire(block=True) as producer:
+        for queue in queues:
+            for serializer, name, arguments in (
+                ("pickle", "megabatch.run_shard", [unknown, 0]),
+                ("json", "megabatch.run_shard", [unknown, 0]),
+                ("json", "megabatch.run_shard", [{"nested": [None]}, "text"]),
+                ("json", "megabatch.run_shard", []),
+                ("json", "megabatch.merge_job", ["../../etc"]),
+                ("json", "os.system", ["true"]),
+                ("json", "megabatch.plan_job", ["x" * 5_000_000]),
+            ):
+                app.send_task(
+                    name, arguments, queue=queue, producer=producer, serializer=serializer
+                )
+    app.close()
+    with redis.Redis.from_url(system.settings.redis_url) as client:
+        for queue in queues:
+            client.lpush(f"megabatch:{queue}", json.dumps({"body": "bm8=", "properties": {}}))
+    ends_well(system, system.submit(container_url=str(pictures.folder)), pictures)
+    assert system.live_workers() == 2

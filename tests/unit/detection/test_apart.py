@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from core.errors import DetectorError
 from core.failures import FailureCode, ImageFailure
 from detection.apart import DecoderApart
+from detection.decoding_process import MOST_MEMORY
 from detection.images import DecodedImage, DecodeOptions, decode_image
 from tests.pictures import jpeg
 from tests.poison_decoding import DECODING, poison
@@ -77,3 +79,14 @@ def test_nothing_is_started_before_it_is_needed() -> None:
     decoder = DecoderApart(60, "tests.no_such_module")
     decoder.close()
     assert decoder._process is None
+
+
+def test_memory_of_the_process_is_bounded_and_it_is_the_first_to_go(decoder: DecoderApart) -> None:
+    decoder.decode(jpeg(1), PLAIN)
+    assert decoder._process
+    process = Path(f"/proc/{decoder._process.pid}")
+    [limit] = [
+        line for line in (process / "limits").read_text().splitlines() if "address space" in line
+    ]
+    assert str(MOST_MEMORY) in limit
+    assert (process / "oom_score_adj").read_text().strip() == "1000"
