@@ -130,17 +130,12 @@ class Separator:
             if target in targets:  # named twice, or in two spellings
                 continue
             targets.add(target)
-            source = self._root / file_name_of(file)
-            size, folder = source.stat().st_size, self._sorter.folder_of(image)
+            source = str((self._root / file_name_of(file)).absolute())
+            size, folder = os.stat(source).st_size, self._sorter.folder_of(image)
             separation.images[folder] += 1
             separation.sizes[folder] += size
             yield Placed(
-                file=image.file,
-                folder=folder,
-                source=str(source.absolute()),
-                target=target,
-                how=how,
-                size=size,
+                file=image.file, folder=folder, source=source, target=target, how=how, size=size
             )
 
     def _target(self, image: ImageResult, folds: bool) -> str:
