@@ -1,7 +1,8 @@
 """A fault at every step of a job's way: whatever goes wrong, and wherever, the job ends as it must.
 
-Each test lets every fault strike at calls of one method, in a job of its own each time: at the first
-and the last call, or at every one. What the results must be is computed from the pictures alone.
+Each test lets every fault strike at calls of one method, in a job of its own each time: at the
+first and the last call, or at every one. What the results must be is computed from the pictures
+alone.
 """
 
 import shutil
