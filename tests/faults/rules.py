@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import workers.delivering
-import workers.lease_keeper
+import workers.shard_runner
 from core.containers.folder import LocalFolder
 from core.containers.listing import Page
 from core.errors import AccessRevoked, ContainerError, StorageTrouble
@@ -22,6 +23,7 @@ from core.webhooks import GONE
 from detection.detector import RgbImage
 from tests.faults.clients import delete_at_once
 from tests.hash_detector import HashDetector
+from workers.lease_keeper import LeaseKeeper
 
 if TYPE_CHECKING:
     from tests.faults.service import Service
@@ -127,7 +129,8 @@ def _after(*passed: bool) -> datetime:
 
 def lease_is_renewed(service: Service) -> None:
     """The first picture takes so long that the lease of its shard is renewed meanwhile."""
-    workers.lease_keeper.RENEW_EVERY = 0.02
+    # The leases of plans and merges are renewed as rarely as ever: the first renewal is a shard's.
+    workers.shard_runner.LeaseKeeper = partial(LeaseKeeper, renew_every=0.02)
     service.detector = lambda: WaitingDetector(service)
 
 

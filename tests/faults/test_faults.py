@@ -1,7 +1,8 @@
 """A fault at every step of a job's way: whatever goes wrong, and wherever, the job ends as it must.
 
-Each test lets every fault strike at the first and at the last call of one method, in a job of its
-own each time. What the results must be is computed from the pictures alone.
+Each test lets every fault strike at calls of one method, in a job of its own each time: at the
+first and the last call, or at every one. What the results must be is computed from the pictures
+alone.
 """
 
 import shutil
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.integration
 BOUNDARIES = [(name, method) for name, one in SCENARIOS.items() for method in one.methods]
 
 
+@pytest.mark.timeout(600)  # a hundred jobs, one after the other, on a machine that others use
 @pytest.mark.parametrize(("scenario", "method"), BOUNDARIES)
 def test_job_ends_as_it_must(
     stage: Stage, scenario: str, method: str, record_property: Callable[[str, object], None]

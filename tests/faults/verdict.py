@@ -15,10 +15,10 @@ from core.job_reader import PREFIX
 from core.jobs import FileKind, FinalRecord, JobStatus, Progress, StoredFile
 from core.webhooks import Attempt
 from tests.faults.clients import OWN_WEIGHTS
-from tests.faults.faults import Fault, Run, files_of_job, read_trace
+from tests.faults.faults import Call, Fault, Run, Strike, files_of_job, read_trace
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.stage import MENDED, PICTURES, struck
-from tests.faults.watcher import RENEW, WRITER
+from tests.faults.watcher import CLAIM, RENEW, WRITER
 from tests.integration.oracle import expected_images
 
 _SHARD = 2
@@ -127,28 +127,24 @@ class _Verdict:
                 yield "nobody was told of the end"
 
     def trace(self) -> Iterator[str]:
-        """The fault struck; and what was finished before it was not begun again."""
-        trace, strike = read_trace(self._run.folder), self._run.strike
+        """The fault struck; what was finished is not begun again, and leases are respected."""
+        strike, trace = self._run.strike, read_trace(self._run.folder)
         if strike is None:
             return
         place = struck(trace)
         if place is None:
             yield "the fault did not strike once"
-        elif strike.fault is Fault.WIPED and self._run.scenario != "output damaged":
-            finished = {call.about for call in trace[:place] if call.method == _WRITE}
-            begun = {call.about for call in trace[place:] if call.outcome == "leased"}
-            yield from _differ("shards done again", finished & begun, set())
-        elif strike.fault is Fault.OVERTAKEN and self._run.scenario == "plain":
-            taken = {call.about for call in trace[place:] if call.outcome == "leased"}
-            held = {call.about for call in trace[:place] if call.outcome == "leased"}
-            if strike.method in _WITH_LEASE and not held & taken:
-                yield "nobody took the lease of the sleeper"
-        elif strike.method == RENEW and strike.fault is Fault.OVERTAKEN:
-            own = [call for call in trace[place:] if call.process == 0]
-            renewals = {call.outcome for call in own if call.method == RENEW}
-            yield from _differ("renewals of a lease that another has", renewals, {"lost"})
-            wrote = any(call.method == _WRITE for call in own)
-            yield from _differ("who lost the lease wrote", wrote, False)
+            return
+        before, after = trace[:place], trace[place:]
+        if strike.fault is Fault.WIPED and self._run.scenario != "output damaged":
+            yield from _begun_again(before, after)
+        elif strike.fault is Fault.OVERTAKEN and strike.method == RENEW:
+            yield from _lease_lost(after)
+        elif strike.fault is Fault.OVERTAKEN and self._holds_a_lease(strike):
+            yield from _lease_taken(before, after)
+
+    def _holds_a_lease(self, strike: Strike) -> bool:
+        return self._run.scenario == "plain" and strike.method in _WITH_LEASE
 
     def _finished(self, merged: list[int]) -> list[int]:
         """The shards that had to be merged."""
@@ -218,3 +214,26 @@ class _Verdict:
 
 def _line(image: dict[str, Any]) -> bytes:
     return msgspec.json.encode(image)
+
+
+def _begun_again(before: list[Call], after: list[Call]) -> Iterator[str]:
+    """What was finished when Redis was emptied is found, and not claimed."""
+    finished = {call.about for call in before if call.method == _WRITE}
+    begun = {call.about for call in after if call.outcome == "leased"}
+    yield from _differ("shards done again", finished & begun, set())
+
+
+def _lease_lost(after: list[Call]) -> Iterator[str]:
+    """Whose lease was taken is told so when it renews it, and writes nothing."""
+    own = [call for call in after if call.process == 0]
+    renewals = {call.outcome for call in own if call.method == RENEW}
+    yield from _differ("renewals of a lease that another has", renewals, {"lost"})
+    yield from _differ("who lost it wrote", any(call.method == _WRITE for call in own), False)
+
+
+def _lease_taken(before: list[Call], after: list[Call]) -> Iterator[str]:
+    """Nobody gets the unit of a sleeper while its lease lives, and then somebody does."""
+    held = [call.about for call in before if call.outcome == "leased"][-1]
+    others = [call for call in after if call.process == 1 and call.method == CLAIM]
+    claims = [call.outcome for call in others if call.about == held]
+    yield from _differ("claims of what a sleeper holds", claims[:2], ["refused", "leased"])
