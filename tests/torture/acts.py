@@ -33,6 +33,9 @@ KILLS = (
     *("worker with its child", "worker's main process", "worker's child") * 5,
     *("control worker", "control worker's child", "API", "Redis", "Redis, and its disk"),
 )
+#: Of the kills: those after which the main process starts another child, and those that leave one.
+OF_CHILDREN = frozenset({"worker's child", "control worker's child"})
+OF_MAIN_ALONE = frozenset({"worker's main process"})
 #: All else: stopped and continued, wiped while it runs, or a fault of a proxy.
 OTHERS = (
     *("stop a worker", "stop Redis", "stop Azurite", "stop a control worker", "wipe Redis"),

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.torture.acts import Act
+from tests.torture.acts import OF_CHILDREN, OF_MAIN_ALONE, Act
 from tests.torture.processes import family, find, pool_children, signal_all
 from tests.torture.recovery import Recovery
 from tests.torture.stage import AZURITE, REDIS, Stage
@@ -102,12 +102,11 @@ class Mischief:
     def _kill(self, act: Act) -> Undo:
         pid = self.stage.pid(act.victim)
         held = self.recovery.held_by(pid) if act.victim in self.stage.workers else []
-        if act.kind.endswith("child"):
-            # Its main process starts another one.
+        if act.kind in OF_CHILDREN:
             signal_all(pool_children(pid), signal.SIGKILL)
             undo = _nothing
         else:
-            self.stage.kill(act.victim, whole=not act.kind.endswith("main process"))
+            self.stage.kill(act.victim, whole=act.kind not in OF_MAIN_ALONE)
             undo = self._starting(act.victim)
         self.recovery.begin(held)
         return undo

@@ -66,7 +66,8 @@ def test_outage_of_an_hour_costs_no_image(stage: Stage, azurite: Azurite) -> Non
     fill(azurite, container)
     start_hurried(stage)
     system, proxy = stage.system, stage.proxies[CONTAINERS]
-    job_id = system.submit(container_url=stage.url_of(container.name))
+    client = Client(system.url, threading.Event())
+    job_id = client.submit(container.name, container_url=stage.url_of(container.name))
     proxy.set(Answered(503))
     play_outage(stage)
     with stage.direct_redis() as redis:
@@ -74,7 +75,6 @@ def test_outage_of_an_hour_costs_no_image(stage: Stage, azurite: Azurite) -> Non
     assert max(map(int, outages)) >= 5, "the outage was none"
     job = system.wait(job_id, timeout=100)
     assert job["status"] == "completed", job
-    client = Client(system.url, threading.Event())
     lines = image_lines(client.results(job_id))
     client.close()
     assert compare(lines, container.lines()) == Verdict(images=IMAGES)

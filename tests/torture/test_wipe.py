@@ -22,14 +22,15 @@ from tests.torture.stage import CONTAINERS, Stage, set_up
 from tests.torture.stock import Filled, Picture, fill, judged
 from tests.torture.verdict import Verdict, compare, image_lines
 
-pytestmark = pytest.mark.integration
+# Thousands of blobs are uploaded one by one.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 SEED = 9
 SMALL = 150
 #: More than a page of a listing: all but the first ones are files without a byte, quick to judge.
 LARGE = 5100
 #: Seconds for a page of the listing: below what a submission waits for, and then above it.
-SLOW, SLOWER = 1.0, 4.0
+SLOW, SLOWER = 0.5, 4.0
 DELAY = 0.03
 
 
@@ -72,13 +73,16 @@ def start(stage: Stage) -> None:
 def submitted(stage: Stage, containers: list[Filled]) -> list[str]:
     """Three jobs, each of which has finished something, and the last of which is still listed."""
     proxy, system = stage.proxies[CONTAINERS], stage.system
-    small = [system.submit(container_url=stage.url_of(one.name)) for one in containers[:2]]
-    proxy.set(Slowed(SLOW, target="comp=list"))
-    large = system.submit(container_url=stage.url_of(containers[2].name))
+    client = Client(system.url, threading.Event())
+    jobs = []
+    for one in containers:
+        if one is containers[-1]:
+            proxy.set(Slowed(SLOW, target="comp=list"))
+        jobs.append(client.submit(one.name, container_url=stage.url_of(one.name)))
     proxy.set(Slowed(SLOWER, target="comp=list"))
-    jobs = [*small, large]
+    client.close()
     system.wait_until(lambda: all(map(finished(stage).get, jobs)), "each has finished a shard")
-    assert not system.job(large)["progress"]["listing_over"]
+    assert not system.job(jobs[-1])["progress"]["listing_over"]
     return jobs
 
 
