@@ -6,23 +6,25 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import workers.delivering
-import workers.shard_runner
+import workers.detecting
 from core.containers.folder import LocalFolder
 from core.containers.listing import Page
 from core.errors import AccessRevoked, ContainerError, StorageTrouble
 from core.failures import ImageFailure
 from core.image_list import ListedImage
 from core.jobs import utc_now
+from core.lease import Lease
 from core.results.format import Detection
 from core.webhook_post import Posted
 from core.webhooks import GONE
 from detection.detector import RgbImage
+from detection.images import decode_image
 from tests.faults.clients import delete_at_once
 from tests.hash_detector import HashDetector
+from workers.context import WorkerContext
 from workers.lease_keeper import LeaseKeeper
 
 if TYPE_CHECKING:
@@ -129,9 +131,32 @@ def _after(*passed: bool) -> datetime:
 
 def lease_is_renewed(service: Service) -> None:
     """The first picture takes so long that the lease of its shard is renewed meanwhile."""
-    # The leases of plans and merges are renewed as rarely as ever: the first renewal is a shard's.
-    workers.shard_runner.LeaseKeeper = partial(LeaseKeeper, renew_every=0.02)
+    keep = WorkerContext.keep
+
+    def keep_renewing(context: WorkerContext, lease: Lease) -> LeaseKeeper:
+        keeper = keep(context, lease)
+        # Those of plans and merges are renewed as rarely as ever: the first renewal is a shard's.
+        keeper._renew_every = 0.02 if lease.unit.isdigit() else keeper._renew_every
+        return keeper
+
+    WorkerContext.keep = keep_renewing  # type: ignore[method-assign]
     service.detector = lambda: WaitingDetector(service)
+
+
+def every_shard_is_guarded(service: Service) -> None:
+    """As after losses. Decoding in another process is left out: it makes no steps of its own."""
+    Lease.guarded = property(lambda _: True)  # type: ignore[assignment, method-assign]
+    workers.detecting.DecoderApart = DecoderHere  # type: ignore[assignment, misc]
+
+
+class DecoderHere:
+    """A `DecoderApart` that is not apart."""
+
+    def __init__(self, *_: Any) -> None:
+        self.decode = decode_image
+
+    def close(self) -> None:
+        """There is no process to end."""
 
 
 class WaitingDetector(HashDetector):

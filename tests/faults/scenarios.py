@@ -50,7 +50,8 @@ _PLAIN = (
     *("JobFolder.read_shown", "JobFolder.results_writer", "JobFolder.retire"),
     *("JobFolder.shard_outputs", "JobFolder.write_final", "JobFolder.write_image_list"),
     *("JobFolder.write_plan", "JobFolder.write_shard_output"),
-    *("JobStore.begin_restoring", "JobStore.claim", "JobStore.create", "JobStore.done"),
+    *("JobStore.begin_restoring", "JobStore.claim", "JobStore.count_load"),
+    *("JobStore.create", "JobStore.done", "JobStore.forget_loads"),
     *("JobStore.end_restoring", "JobStore.finish", "JobStore.get", "JobStore.heartbeat"),
     *("JobStore.hold", "JobStore.listed", "JobStore.live_workers", "JobStore.planned"),
     *("JobStore.reap", "JobStore.release", "JobStore.restore_ended"),
@@ -62,6 +63,7 @@ _PLAIN = (
 SCENARIOS: dict[str, Scenario] = {
     "plain": Scenario(_PLAIN),
     "plain, each file": Scenario(("Storage.create",), every_call=True),
+    "guarded": Scenario(("JobStore.note",), rules=rules.every_shard_is_guarded, every_call=True),
     "several pages": Scenario(
         (
             *("JobFolder.count_image_lists", "JobFolder.write_image_list", "JobFolder.write_plan"),

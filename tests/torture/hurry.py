@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 import core.containers.azure
+import core.containers.budget
 import core.lua_scripts
 import workers.context
 import workers.reaper
@@ -42,7 +43,7 @@ def _hurried() -> Iterator[tuple[ModuleType, str, Any]]:
     yield workers.context, "open_container", _open
     yield core.containers.azure, "QUICK", shorter(QUICK)
     for module, names in (
-        (core.containers.azure, ["_READ_AGAIN_FOR"]),
+        (core.containers.budget, ["_ONE_TROUBLE"]),
         (workers.waits, ["_FIRST", "_LONGEST"]),
         (workers.shard_runner, ["_OUR_TROUBLE_WAIT"]),
         (workers.reaper, ["REAP_EVERY"]),
