@@ -70,7 +70,7 @@ class HttpProxy(TcpProxy):
             raise CutOffError
         if isinstance(fault, Garbled) and _can_be_noticed(request, head, body):
             self._strike(fault)
-            body = _garbled(body)
+            body = garbled(body)
         if isinstance(fault, Drip) and body:
             self._strike(fault)
             await self._drip(connection, head.raw, body, fault.seconds)
@@ -92,9 +92,13 @@ def _can_be_noticed(request: Head, head: Head, body: bytes) -> bool:
     return request.method == "GET" and head.status == 200 and bool(body and told)
 
 
-def _garbled(body: bytes) -> bytes:
-    middle = len(body) // 2
-    return body[:middle] + bytes([body[middle] ^ 0xFF]) + body[middle + 1 :]
+def garbled(body: bytes) -> bytes:
+    """As many bytes, of which some at the end are others.
+
+    There a picture has its pixels; of its tables, before them, many entries are never used.
+    """
+    start, end = len(body) * 85 // 100, len(body) * 95 // 100 + 1
+    return body[:start] + bytes(byte ^ 0x55 for byte in body[start:end]) + body[end:]
 
 
 def _answer(fault: Answered) -> bytes:

@@ -5,7 +5,8 @@ from io import BytesIO
 import pytest
 
 from core.results.writer import ResultsWriter
-from tests.torture.stock import make_stock
+from tests.torture.http_proxy import garbled
+from tests.torture.stock import judged, make_stock
 from tests.torture.verdict import Verdict, compare, examples, image_lines
 
 RIGHT = [b'{"file":"%d.jpg","detections":[]}' % n for n in range(5)]
@@ -81,3 +82,12 @@ def test_stock_has_what_makes_results_differ() -> None:
     }
     assert len({one.line("x") for one in stock.sound}) > len(stock.sound) // 2
     assert all(one.result.failure is None for one in stock.sound)
+
+
+def test_garbled_pictures_give_other_results() -> None:
+    """Else nobody would see that wrong bytes were believed."""
+    sound = make_stock().sound
+    taken = judged([garbled(one.data) for one in sound])
+    assert all(len(one.data) == len(other.data) for one, other in zip(sound, taken, strict=True))
+    same = [one for one, other in zip(sound, taken, strict=True) if one.result == other.result]
+    assert len(same) < len(sound) / 10
