@@ -150,7 +150,8 @@ local function take_lease(id, unit, token)
   redis.call('HSET', key(id, 'owners'), unit, token)
 end
 
--- A shard may be run again from `due` on, unless its job is ending or it is done.
+-- A shard may be run again from `due` on, unless its job is ending or it is done. Ready shards go in
+-- the order of their times.
 local function make_ready(id, shard, due)
   if number(id, 'stopping') == 0 and not is_done(id, shard) then
     redis.call('ZADD', key(id, 'ready'), due, shard)
@@ -181,7 +182,8 @@ local function lose(id, unit, died)
         redis.call('HINCRBY', key(id, 'deaths'), unit, 1)
       end
     end
-    make_ready(id, unit, now)
+    -- Before those that nobody has begun: who waits for it has waited long enough.
+    make_ready(id, unit, 0)
   end
 end
 

@@ -900,6 +900,25 @@ def finish_all(store: JobStore) -> None:
         store.done(J, index, Tally(10))
 
 
+@pytest.mark.parametrize("how", ["lost", "given back"])
+def test_shard_that_was_begun_goes_before_those_that_were_not(
+    store: JobStore, outbox: Outbox, client: redis.Redis, how: str
+) -> None:
+    store.create(accepted_job(J))
+    for index in range(9):
+        store.planned(J, index, 10)
+    store.listed(J, shards=9, images=90, duplicates=0, skipped={})
+    lease = store.claim(J, 3, "w")
+    assert lease
+    outbox.take()
+    if how == "lost":
+        expire_leases(client)
+        store.reap("reaper")
+    else:
+        store.release(lease)
+    assert [message.index for message in outbox.take()] == [3]
+
+
 # Images on which workers die.
 
 
