@@ -19,9 +19,14 @@ class NoRoom(Unavailable):
 
 
 def check_room(settings: Settings) -> None:
-    """Raises NoRoom, naming the folder, where less is free than `settings.least_room`."""
+    """Raises NoRoom, naming the folder, where less is free than `settings.least_room`, or nobody
+    can tell.
+    """
     for folder in _folders(settings):
-        free = shutil.disk_usage(folder).free // _MEGABYTE
+        try:
+            free = shutil.disk_usage(folder).free // _MEGABYTE
+        except OSError as error:
+            raise NoRoom(f"{folder} cannot be looked at ({error.strerror}).") from error
         if free < settings.least_room:
             raise NoRoom(
                 f"Only {free} MB are free in {folder}, less than MEGABATCH_LEAST_ROOM "

@@ -18,7 +18,7 @@ from tests.pictures import jpeg
 _HEIGHT = 48
 #: What happens at a picture of this width, before it is decoded or before it is detected in.
 DECODING = {101: "crash", 102: "spin", 103: "memory"}
-DETECTING = {104: "crash", 105: "spin", 106: "memory"}
+DETECTING = {104: "crash", 105: "spin", 106: "memory", 107: "break"}
 
 _PIECE = 64 << 20
 
@@ -33,7 +33,7 @@ def poison(width: int) -> bytes:
 def act(what: str | None, most_memory: int) -> None:
     """Crash, hang, or take all memory: as much of it as there may be, and then what a kernel does.
 
-    Does nothing for None.
+    Does nothing for None, and raises an error where a device breaks.
     """
     if what == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -43,6 +43,8 @@ def act(what: str | None, most_memory: int) -> None:
     elif what == "memory":
         _take(most_memory)
         os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "break":
+        raise RuntimeError("an illegal memory access was encountered")
 
 
 def _take(most: int) -> None:

@@ -15,14 +15,28 @@ from tests.poison_decoding import DETECTING, act, dying
 from workers.context import WorkerContext
 from workers.factory import create_app
 
+#: A variable: where it is set, no detector can be loaded.
+NO_DEVICE = "POISON_NO_DEVICE"
 #: What the worker itself may take before the kernel would end it, bytes.
 _MOST_MEMORY = 512 << 20
 
 
 class DyingDetector(HashDetector):
+    """Once its device is broken, it answers nothing any more."""
+
+    def __init__(self) -> None:
+        self._broken = False
+
+    def warm_up(self) -> None:
+        if self._broken:
+            act("break", _MOST_MEMORY)
+
     def detect(self, batch: Sequence[RgbImage]) -> list[list[Detection]]:
+        self.warm_up()
         for pixels in batch:
-            act(DETECTING.get(pixels.shape[1]), _MOST_MEMORY)
+            what = DETECTING.get(pixels.shape[1])
+            self._broken = what == "break"
+            act(what, _MOST_MEMORY)
         return super().detect(batch)
 
 
@@ -31,6 +45,8 @@ class PoisonContext(WorkerContext):
 
 
 def load_detector(model: Model, model_folder: Path) -> Detector:
+    if NO_DEVICE in os.environ:
+        raise RuntimeError("no device")
     return DyingDetector()
 
 

@@ -9,6 +9,7 @@ import redis
 from tests.fixtures.system import System
 from tests.integration.conftest import Pictures
 from tests.integration.oracle import expected_images
+from tests.integration.test_poison import POISON_WORKER
 
 pytestmark = pytest.mark.integration
 
@@ -76,4 +77,24 @@ def test_worker_on_a_full_disk_leaves_all_work_to_others(
     system.start_hash_worker("two")
     assert system.wait(job_id)["status"] == "completed"
     assert "run_shard" not in log.read_text()
+    assert losses(system) == 0
+
+
+def test_worker_without_a_detector_ends_and_costs_no_shard(
+    system: System, pictures: Pictures
+) -> None:
+    pictures.add(IMAGES)
+    system.start_control()
+    system.start_api()
+    system.environment["POISON_NO_DEVICE"] = "yes"
+    system.start("broken", *POISON_WORKER)
+    del system.environment["POISON_NO_DEVICE"]
+    job_id = system.submit(container_url=str(pictures.folder))
+    worker = system.processes["broken"]
+    system.wait_until(lambda: worker.poll() is not None, "the worker has ended")
+    [log] = [file for file in system.log_files() if file.name == "broken.log"]
+    assert "no detector for demo, this worker ends: no device" in log.read_text()
+    system.start_hash_worker("two")
+    assert system.wait(job_id)["status"] == "completed"
+    assert system.results(job_id)["images"] == expected_images(pictures.content)
     assert losses(system) == 0
