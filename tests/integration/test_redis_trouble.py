@@ -24,17 +24,6 @@ TWO_HOURS = 7200
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server that a test may spoil."""
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    server = RedisServer(folder)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
 def own_system(settings: Settings, own_server: RedisServer, tmp_path: Path) -> Iterator[System]:
     logs = tmp_path / "logs"
     logs.mkdir()

@@ -19,15 +19,6 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server that a test may spoil."""
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
 def own_client(own_server: RedisServer) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(own_server.url) as client:
         yield client
