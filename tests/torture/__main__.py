@@ -45,5 +45,7 @@ def torture(
 
 if __name__ == "__main__":
     # Started in the background by a shell, a process ignores Ctrl-C, and so would all it starts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Whoever asks it to end otherwise means the same: all that it started is to end, too.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     torture()
