@@ -12,7 +12,7 @@ LEASE_MS = 30_000
 MAX_ERRORS = 5
 #: The container's storage may be away so often, over more than an hour, before a shard's images
 #: become failures.
-MAX_OUTAGES = 20
+MAX_OUTAGES = 30
 #: A shard may be lost so often before its images become failures.
 MAX_LOSSES = 20
 

@@ -54,7 +54,7 @@ from workers.waits import is_our_trouble, wait_before_retry
 logger = logging.getLogger(__name__)
 
 #: Listing is tried so often, over more than an hour, before the job ends without the rest.
-MAX_LISTING_ERRORS = 20
+MAX_LISTING_ERRORS = 30
 
 
 class Overtaken(MegaBatchError):

@@ -15,6 +15,7 @@ from core.containers.http_reader import HttpReader
 from core.containers.listing import MAX_IMAGE_BYTES, PAGE_SIZE, Page
 from core.containers.names import is_image_name, is_system_name, suffix_of
 from core.containers.patience import QUICK, Patience
+from core.containers.rounds import get_in_rounds
 from core.containers.sas import parse_sas
 from core.containers.streak import FailureStreak
 from core.errors import AccessRevoked, InvalidRequest, StorageTrouble
@@ -25,8 +26,6 @@ from core.image_list import ListedImage
 # error codes".
 _SAS_REFUSED = frozenset({"AuthenticationFailed", "AuthorizationPermissionMismatch"})
 _REFUSED = frozenset({401, 403})
-# So often a blob is asked for, with all tries each time, before it alone counts as unreadable.
-_ROUNDS = 3
 
 
 class AzureContainer:
@@ -81,19 +80,13 @@ class AzureContainer:
         return answer.image()
 
     def _get(self, location: Location, etag: str | None) -> Answer | None:
-        """The answer; None where the storage answers, but does not give this blob.
+        return get_in_rounds(
+            self._reader, location, etag=etag, patience=self._patience, between=self._look
+        )
 
-        A storage that comes and goes may answer between two troubles, so the blob is asked for
-        again right after it did. Raises StorageTrouble where it is not this blob alone.
-        """
-        patience = self._patience
-        for _ in range(_ROUNDS):
-            try:
-                return self._reader.get(location, etag=etag, patience=patience)
-            except StorageTrouble:
-                self._probe.list_page("", None)
-            patience = self._patience.once_more()
-        return None
+    def _look(self) -> None:
+        """Raises what keeps the whole container from being read."""
+        self._probe.list_page("", None)
 
     def close(self) -> None:
         """See `Container.close`."""

@@ -7,8 +7,9 @@ from core.containers.guard import Guard, locate
 from core.containers.http_reader import HttpReader
 from core.containers.listing import Page
 from core.containers.patience import Patience
+from core.containers.rounds import get_in_rounds
 from core.containers.streak import FailureStreak
-from core.errors import ContainerError, StorageTrouble, UrlNotAllowed
+from core.errors import ContainerError, UrlNotAllowed
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 from core.jobs import RequestedImage
@@ -38,6 +39,7 @@ class UrlList:
 
     def __init__(self, guard: Guard, sealer: Seals, *, patience: Patience | None = None) -> None:
         self._sealer = sealer
+        self._patience = patience or Patience()
         self._reader = HttpReader(guard, patience=patience)
         self._streak = FailureStreak()
 
@@ -52,13 +54,15 @@ class UrlList:
         """See `Container.read`. A refusal concerns one URL, for each has a SAS of its own."""
         url = self._sealer.open(image.sealed_url) if image.sealed_url else image.name
         try:
-            answer = self._reader.get(locate(url), etag=image.etag)
+            answer = get_in_rounds(
+                self._reader, locate(url), etag=image.etag, patience=self._patience
+            )
         except UrlNotAllowed:
             return ImageFailure(FailureCode.URL_NOT_ALLOWED)
         except ContainerError:  # no such host
             return ImageFailure(FailureCode.NOT_FOUND)
-        except StorageTrouble as error:
-            self._streak.failed(error.message)
+        if answer is None:
+            self._streak.failed("Several URLs, one after the other, cannot be read.")
             return ImageFailure(FailureCode.UNREADABLE)
         self._streak.succeeded()
         return answer.image()

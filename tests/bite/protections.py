@@ -201,9 +201,9 @@ PROTECTIONS = (
     ),
     Protection(
         "an image is unreadable after several rounds only",
-        "core/containers/azure.py",
-        "_ROUNDS = 3",
-        "_ROUNDS = 1",
+        "core/containers/rounds.py",
+        "ROUNDS = 3",
+        "ROUNDS = 1",
         ("tests/unit/core/containers/test_azure_lister.py",),
     ),
     Protection(

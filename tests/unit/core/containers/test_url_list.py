@@ -72,7 +72,8 @@ def test_a_host_that_does_not_exist(here: Settings, sealer: Sealer) -> None:
 
 
 def test_one_image_that_cannot_be_read_is_a_failure_and_many_are_trouble(urls: UrlList) -> None:
-    with serving(*[Reply(503)] * 4, GOOD, Reply(503)) as server:
+    tries = urls._patience.tries + 2 * urls._patience.once_more().tries
+    with serving(*[Reply(503)] * tries, GOOD, Reply(503)) as server:
         image = ListedImage(f"{server.url}/a.jpg")
         assert urls.read(image) == ImageFailure(FailureCode.UNREADABLE)
         assert urls.read(image) == b"picture"
@@ -80,6 +81,12 @@ def test_one_image_that_cannot_be_read_is_a_failure_and_many_are_trouble(urls: U
             assert urls.read(image) == ImageFailure(FailureCode.UNREADABLE)
         with pytest.raises(StorageTrouble):
             urls.read(image)
+
+
+def test_a_server_that_comes_back_fails_no_image(urls: UrlList) -> None:
+    tries = urls._patience.tries + urls._patience.once_more().tries
+    with serving(*[Reply(503)] * tries, GOOD) as server:
+        assert urls.read(ListedImage(f"{server.url}/a.jpg")) == b"picture"
 
 
 def test_there_is_nothing_to_list(urls: UrlList) -> None:
