@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[2]
 FUZZES = (sys.platform, platform.machine()) == ("linux", "x86_64")
 #: So many that each takes a few seconds.
 RUNS = {
-    "image_gate": 2000,
-    "image_lists": 3000,
-    "results_files": 1200,
-    "foreign_files": 3000,
-    "urls": 800,
-    "cursors": 8000,
-    "bodies": 8000,
+    "image_gate": 5000,
+    "image_lists": 7500,
+    "results_files": 3000,
+    "foreign_files": 7500,
+    "urls": 2000,
+    "cursors": 20000,
+    "bodies": 20000,
 }
 
 
