@@ -1,8 +1,8 @@
 """What is done to a service while it works, dealt from a seed. Pure.
 
-A hand holds so many kills, and about half as many other acts, from decks in which each kind has
-its share. How an act goes in detail (whom it strikes, how long, how soon after the one before) is
-drawn from the same seed.
+A hand holds so many kills, and about half as many other acts (a quiet one has none), from decks in
+which each kind has its share. How an act goes in detail (whom it strikes, how long, how soon after
+the one before) is drawn from the same seed.
 """
 
 import itertools
@@ -33,6 +33,8 @@ KILLS = (
     *("worker with its child", "worker's main process", "worker's child") * 5,
     *("control worker", "control worker's child", "API", "Redis", "Redis, and its disk"),
 )
+#: Those of them that strike who has images in hand.
+OF_WORKERS = KILLS[:3]
 #: Of the kills: those after which the main process starts another child, and those that leave one.
 OF_CHILDREN = frozenset({"worker's child", "control worker's child"})
 OF_MAIN_ALONE = frozenset({"worker's main process"})
@@ -82,6 +84,11 @@ def deal(
     kinds = [*killing, *_cards(chance, others, math.ceil(_OTHERS_A_KILL * kills))]
     chance.shuffle(kinds)
     return [_act(chance, kind, workers, pause) for kind in (*first, *kinds)]
+
+
+def deal_quietly(chance: Random, kills: int, *, workers: Sequence[str], pause: float) -> list[Act]:
+    """The acts of a round in which detection workers die, and nothing else does."""
+    return [_act(chance, kind, workers, pause) for kind in _cards(chance, OF_WORKERS, kills)]
 
 
 def _cards(chance: Random, kinds: Sequence[str], count: int) -> Iterator[str]:

@@ -52,12 +52,15 @@ class RoundPlan:
     limit: float
     #: Seconds that the hash detector takes for an image.
     delay: float = 0.0
+    #: Nothing is done but that detection workers are killed.
+    quiet: bool = False
 
 
 @dataclass
 class RoundReport:
     """What has happened."""
 
+    quiet: bool = False
     kills: int = 0
     jobs: int = 0
     cancelled: int = 0
@@ -169,6 +172,7 @@ class _Round:
 
     def _gather(self) -> None:
         report = self._report
+        report.quiet = self._plan.quiet
         report.kills = self._mischief.kills
         report.jobs = len(self._jobs)
         report.recovery = self._recovery.seconds

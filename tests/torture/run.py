@@ -37,9 +37,11 @@ class Total:
         return all(report.sound for report in self.reports)
 
     def summary(self) -> str:
+        """The recovery is that of quiet rounds, where there was one."""
         reports = self.reports
         verdict = sum((report.verdict for report in reports), Verdict())
-        seconds = [one for report in reports for one in report.recovery]
+        quiet = any(report.quiet for report in reports)
+        seconds = self._recoveries(quiet=quiet)
         return (
             f"{len(reports)} rounds, {sum(report.kills for report in reports)} kills, "
             f"{sum(report.jobs for report in reports)} jobs, {verdict.images} images; "
@@ -57,11 +59,16 @@ class Total:
             f"{kind} {times}" for kind, times in sorted(struck.items())
         )
         cancelled = sum(report.cancelled for report in self.reports)
-        measured = sum(len(report.recovery) for report in self.reports)
         ended = sum(report.ended for report in self.reports)
         yield f"cancelled jobs: {cancelled}; processes that ended by themselves: {ended}"
         claimable = [one for report in self.reports for one in report.claimable]
-        yield f"recoveries measured: {measured}; shards claimable again {_spread(claimable)}"
+        yield f"shards claimable again {_spread(claimable)}"
+        for quiet, where in ((True, "workers alone are"), (False, "anything is")):
+            seconds = self._recoveries(quiet=quiet)
+            yield f"recovery where {where} killed: {len(seconds)} measured, {_spread(seconds)}"
+
+    def _recoveries(self, *, quiet: bool) -> list[float]:
+        return [one for report in self.reports if report.quiet == quiet for one in report.recovery]
 
 
 def _spread(seconds: Sequence[float]) -> str:

@@ -1,5 +1,6 @@
 """A round is dealt by its seed alone, so that it can be played again by itself."""
 
+from tests.torture.acts import OF_WORKERS
 from tests.torture.plans import Asked, kind_of, plan_of
 from tests.torture.rounds import Source
 from tests.torture.stage import Kind
@@ -30,6 +31,15 @@ def test_a_round_can_be_played_again() -> None:
             1, int(told["SEED"]), int(told["KILLS"]), int(told["IMAGES"]), ASKED.pause, ASKED.limit
         )
         assert plan_of(again, 0, Filled()) == plan_of(ASKED, number, Filled())
+
+
+def test_in_one_of_five_rounds_workers_alone_are_killed() -> None:
+    plans = [plan_of(ASKED, number, Filled()) for number in range(5)]
+    assert [plan.quiet for plan in plans].count(True) == 1
+    for plan in plans:
+        alone = {act.kind for act in plan.acts} <= set(OF_WORKERS)
+        assert alone == plan.quiet
+    assert sum(len(plan.acts) for plan in plans if plan.quiet) == 7
 
 
 def test_some_rounds_cancel_jobs_and_the_large_one_is_finished() -> None:
