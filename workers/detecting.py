@@ -72,6 +72,7 @@ class _Run(msgspec.Struct, frozen=True):
         logger.warning("%s shard %s: one image at a time, after losses", lease.job_id, lease.unit)
 
         def note(position: int | None) -> None:
+            keeper.moved()
             if store.note(lease, position) == "lost":
                 raise LeaseEnded(f"the lease of {lease.unit} ended: lost")
 
