@@ -16,7 +16,7 @@ DEMO_MODEL := $(MODELS)/demo.pb
 AZURITE_STAMP := $(AZURITE)/.installed-$(AZURITE_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help machine demo test test-fast torture fuzz bite lint types bench serve clean
+.PHONY: help machine demo test test-fast torture fuzz bite images lint types bench serve clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -39,6 +39,9 @@ bite: $(INSTALLED_DEV) ## switch off each protection, and see that a test goes r
 
 fuzz: $(INSTALLED_DEV) ## make up input for SECONDS (60) a target; crashers go to fuzz-crashers/
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
+
+images: $(INSTALLED_DEV) $(DEMO_MODEL) ## install and start what the Dockerfiles do, without a container engine
+	@$(BIN)/python -m tests.images
 
 lint: $(INSTALLED_DEV) ## check style and layout of the code
 	@$(BIN)/ruff check

@@ -76,7 +76,7 @@ def faults(query: str) -> list[str]:
     wrong = []
     labels = known()
     for one in selectors(query):
-        if one.name not in labels:
+        if one.name is None or one.name not in labels:
             wrong.append(f"no metric {one.name}")
             continue
         for matcher in one.matchers.matchers:
@@ -87,7 +87,7 @@ def faults(query: str) -> list[str]:
                 wrong.append(f"no {matcher.name} is {matcher.value}")
     grouped = set(re.findall(r"\b(?:by|on) \(([^)]*)\)", query))
     by = {name.strip() for group in grouped for name in group.split(",") if name.strip()}
-    all_labels = {name for one in selectors(query) for name in labels.get(one.name, ())}
+    all_labels = {name for one in selectors(query) for name in labels.get(one.name or "", ())}
     return wrong + [f"grouped by {name}" for name in sorted(by - all_labels)]
 
 
