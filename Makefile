@@ -27,11 +27,13 @@ demo: $(INSTALLED) $(DEMO_MODEL) ## run a job on real photographs through the wh
 
 test: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run all tests, with real servers
 	@scripts/get-chromium
+	@scripts/get-promtool
 	@scripts/get-peer
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-fast: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run the tests that start no system
 	@scripts/get-chromium
+	@scripts/get-promtool
 	@$(BIN)/python -m pytest -n 2 -m "not integration"
 
 bite: $(INSTALLED_DEV) ## switch off each protection, and see that a test goes red
