@@ -83,6 +83,9 @@ def test_a_budget_never_forbids_every_eviction(overlay: str) -> None:
 
 def test_nothing_runs_as_root_or_writes_where_it_should_not(overlay: str) -> None:
     for _, pod in pods(overlay):
+        assert not pod["automountServiceAccountToken"]
+        # Else there are variables MEGABATCH_API_... that are no settings.
+        assert not pod["enableServiceLinks"]
         assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 0
         for container in [*pod["containers"], *pod.get("initContainers", ())]:
             context = container["securityContext"]
