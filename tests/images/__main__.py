@@ -1,6 +1,6 @@
 """`make images`: a job through what the Dockerfiles install and start, on this machine.
 
-Everything runs as the images' user, where this is run as root: what it may not write, it does not.
+Where this is run as root on Linux, all that is started finds the disk read-only, as in a container.
 """
 
 import json
@@ -19,7 +19,11 @@ from core.sealing import new_secret_key
 from tests.fixtures.redis_server import RedisServer, free_port
 from tests.images.recipe import ROOT, Image
 
-_USER = 10001
+#: Makes the folders that follow writable, and all else read-only, for the command behind `--`.
+_READ_ONLY = """
+while [ "$1" != -- ]; do mount --bind "$1" "$1" && shift || exit; done; shift
+mount -o remount,bind,ro / && exec "$@"
+"""
 _PATIENCE = 120
 _PICTURE = "chelsea.png"
 _DEMO = ROOT / ".cache/models/demo.pb"
@@ -31,6 +35,8 @@ class Trial:
     def __init__(self, folder: Path, redis_url: str, stack: ExitStack) -> None:
         self._folder, self._stack = folder, stack
         self._port = str(free_port())
+        self._may_confine = _may_confine()
+        print("The disk is read-only:", "yes" if self._may_confine else "no")
         self.service = f"http://127.0.0.1:{self._port}"
         self._settings = {
             "REDIS_URL": redis_url,
@@ -43,14 +49,13 @@ class Trial:
         folder = self._folder / dockerfile
         for name in ("tmp", "models"):
             (folder / name).mkdir(parents=True)
-            _give(folder / name)
         image = Image(dockerfile, folder)
         print(f"Following {dockerfile}...")
         image.build(without)
         return image
 
     def start(self, image: Image, command: Sequence[str]) -> None:
-        process = subprocess.Popen(self._words(command), **self._rights(image))
+        process = subprocess.Popen(self._confined(image, command), **self._surroundings(image))
         self._stack.callback(process.wait)
         self._stack.callback(process.terminate)
 
@@ -64,35 +69,45 @@ class Trial:
         print("Well:", " ".join(health)[:70])
 
     def run(self, image: Image, command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-        rights = self._rights(image)
         return subprocess.run(
-            self._words(command), check=False, capture_output=True, text=True, **rights
+            self._confined(image, command),
+            check=False,
+            capture_output=True,
+            text=True,
+            **self._surroundings(image),
         )
 
-    def _words(self, command: Sequence[str]) -> list[str]:
-        return [word.replace("8080", self._port) for word in command]
+    def check_confined(self, image: Image) -> None:
+        """What is not to be written cannot be, where this was promised."""
+        ended = self.run(image, ["touch", str(image.folder / "venv/x")])
+        assert bool(ended.returncode) == self._may_confine, ended.stderr
 
-    def _rights(self, image: Image) -> dict[str, Any]:
-        user = {"user": _USER, "group": _USER, "extra_groups": []} if _is_root() else {}
+    def _confined(self, image: Image, command: Sequence[str]) -> list[str]:
+        words = [word.replace("8080", self._port) for word in command]
+        if not self._may_confine:
+            return words
+        written = [image.folder / "tmp", image.folder / "models", self._folder / "jobs"]
+        within = ["unshare", "--mount", "sh", "-c", _READ_ONLY, "sh", *map(str, written), "--"]
+        # The last program is found by the PATH of the image.
+        return [*within, "env", *words]
+
+    def _surroundings(self, image: Image) -> dict[str, Any]:
         environment = {**image.environment, **self._settings, "TMPDIR": f"{image.folder}/tmp"}
-        return {"env": environment, "cwd": image.folder, **user}
+        return {"env": environment, "cwd": image.folder}
 
 
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
-def _give(folder: Path) -> None:
-    """What the image's user may write to."""
-    folder.mkdir(exist_ok=True)
-    if _is_root():
-        os.chown(folder, _USER, _USER)
+def _may_confine() -> bool:
+    """Whether this process may have mounts of its own."""
+    if os.geteuid() or not shutil.which("unshare"):
+        return False
+    return subprocess.run(["unshare", "--mount", "true"], check=False).returncode == 0
 
 
 def _try(trial: Trial, folder: Path) -> None:
     small = trial.image("api.Dockerfile")
     found = trial.run(small, ["python", "-c", "import tensorflow"])
     assert "No module named 'tensorflow'" in found.stderr, found.stderr
+    trial.check_confined(small)
     trial.start(small, small.command)
     trial.wait(small, small.health)
     trial.start(small, ["python", "-m", "workers", "control"])
@@ -115,10 +130,8 @@ def _try(trial: Trial, folder: Path) -> None:
 def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="megabatch-images-")))
-        folder.chmod(0o755)
-        for name in ("redis", "pictures"):
+        for name in ("redis", "pictures", "jobs"):
             (folder / name).mkdir()
-        _give(folder / "jobs")
         shutil.copy(str(files("skimage") / "data" / _PICTURE), folder / "pictures")
         shutil.copy(_DEMO, folder)
         redis = RedisServer(folder / "redis")

@@ -190,7 +190,7 @@ def test_the_settings_can_be_read_and_are_the_same_everywhere(overlay: str) -> N
 
 def test_workers_are_scaled_by_the_work_of_their_own_model(overlay: str) -> None:
     allowed = {
-        *("scaleTargetRef", "minReplicaCount", "maxReplicaCount", "pollingInterval"),
+        *("scaleTargetRef", "minReplicaCount", "maxReplicaCount"),
         *("cooldownPeriod", "fallback", "triggers"),
     }
     deployments = {one["metadata"]["name"]: one for one in of_kind(overlay, "Deployment")}
@@ -203,8 +203,7 @@ def test_workers_are_scaled_by_the_work_of_their_own_model(overlay: str) -> None
         assert target["spec"]["initContainers"][0]["args"][-1] == model
         assert spec["minReplicaCount"] == 0 < spec["maxReplicaCount"]
         (trigger,) = spec["triggers"]
-        assert set(trigger) == {"type", "metricType", "metadata"}
-        assert trigger["type"] == "prometheus" and trigger["metricType"] == "AverageValue"
+        assert set(trigger) == {"type", "metadata"} and trigger["type"] == "prometheus"
         assert all(isinstance(value, str) for value in trigger["metadata"].values())
         assert set(trigger["metadata"]) == {
             *("serverAddress", "query", "threshold", "ignoreNullValues")
