@@ -16,7 +16,7 @@ DEMO_MODEL := $(MODELS)/demo.pb
 AZURITE_STAMP := $(AZURITE)/.installed-$(AZURITE_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help machine demo test test-fast torture fuzz bite lint types bench serve clean
+.PHONY: help machine demo test test-fast torture fuzz bite images lint types bench serve clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -27,11 +27,13 @@ demo: $(INSTALLED) $(DEMO_MODEL) ## run a job on real photographs through the wh
 
 test: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run all tests, with real servers
 	@scripts/get-chromium
+	@scripts/get-promtool
 	@scripts/get-peer
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-fast: $(INSTALLED_DEV) $(DEMO_MODEL) $(AZURITE_STAMP) ## run the tests that start no system
 	@scripts/get-chromium
+	@scripts/get-promtool
 	@$(BIN)/python -m pytest -n 2 -m "not integration"
 
 bite: $(INSTALLED_DEV) ## switch off each protection, and see that a test goes red
@@ -39,6 +41,9 @@ bite: $(INSTALLED_DEV) ## switch off each protection, and see that a test goes r
 
 fuzz: $(INSTALLED_DEV) ## make up input for SECONDS (60) a target; crashers go to fuzz-crashers/
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
+
+images: $(INSTALLED_DEV) $(DEMO_MODEL) ## install and start what the Dockerfiles do, without a container engine
+	@$(BIN)/python -m tests.images
 
 lint: $(INSTALLED_DEV) ## check style and layout of the code
 	@$(BIN)/ruff check

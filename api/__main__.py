@@ -26,12 +26,17 @@ def refuse_unfit_redis(settings: Settings) -> None:
             logger.warning(warning)
 
 
-def main(arguments: list[str]) -> None:
+def command_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m api", description="The HTTP API of MegaBatch.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--threads", type=int, default=64, help="requests at a time, a process")
     parser.add_argument("--processes", type=int, default=1)
+    return parser
+
+
+def main(arguments: list[str]) -> None:
+    parser = command_parser()
     chosen = parser.parse_args(arguments)
     try:
         settings = read_settings(os.environ)

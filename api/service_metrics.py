@@ -63,6 +63,8 @@ class ServiceCollector(Collector):
             stock = measures.stock
             yield _gauge("jobs", "Live jobs by status.", "status", _LIVE, stock.jobs)
             yield _gauge("shards", "Shards of live jobs by state.", "state", _STATES, stock.shards)
+            text = "Shards of running jobs that are not done, by model."
+            yield _gauge("open_shards", text, "model", self._models, stock.open)
             oldest = "How long the oldest queued job has waited."
             yield _seconds("oldest_queued_job", oldest, stock.oldest_ms)
 

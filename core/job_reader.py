@@ -106,7 +106,12 @@ class JobReader:
 
     def live_workers(self, queue: str) -> int:
         """Workers of a model (or `control`) whose heartbeat is recent."""
-        return int(self._run("workers", queue))
+        return len(self.worker_ids(queue))
+
+    def worker_ids(self, queue: str) -> list[str]:
+        """The ids of these workers."""
+        # Lua writes an empty list as an empty object.
+        return list(self._run("workers", queue) or ())
 
     def seconds_an_image(self, model: str) -> float | None:
         """How long a worker of the model takes an image, measured; None before the first shard."""

@@ -16,6 +16,8 @@ class Stock(msgspec.Struct, frozen=True):
     shards: dict[str, int]
     #: How long the oldest job that is still `queued` has waited, ms; 0 where there is none.
     oldest_ms: float
+    #: Shards of running jobs that are not done, by model: what its workers have to do.
+    open: dict[str, int] = {}
 
 
 class Measures(msgspec.Struct, frozen=True):

@@ -1,8 +1,12 @@
-"""`python -m workers control`, or `python -m workers detection --model NAME`."""
+"""`python -m workers control`, or `python -m workers detection --model NAME`.
+
+`python -m workers check` tells by its exit code whether one of them lives on this host.
+"""
 
 import argparse
 import logging
 import os
+import socket
 import time
 
 from core.catalog import find_model
@@ -14,6 +18,7 @@ from core.messages import CONTROL_QUEUE, detection_queue
 from core.queue import connect_redis
 from core.redis_fitness import check_fitness
 from detection.weights import verified_weights
+from workers.check import fault_of_worker
 
 #: Planning and merging wait for storage more than they compute.
 _CONTROL_PROCESSES = 4
@@ -24,7 +29,9 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
+    arguments = command_parser().parse_args()
+    if arguments.kind == "check":
+        raise SystemExit(_check_worker())
     model = arguments.model if arguments.kind == "detection" else None
     try:
         _check_setup(model)
@@ -37,6 +44,14 @@ def main() -> None:
     else:
         # One child, one detector: a GPU, or all cores, belong to it alone.
         app.worker_main(worker_arguments(detection_queue(model), processes=1))
+
+
+def _check_worker() -> str | None:
+    """What is wrong with the worker of this host, or with the settings."""
+    try:
+        return fault_of_worker(read_settings(os.environ), socket.gethostname()) or None
+    except MegaBatchError as error:
+        return error.message
 
 
 def _check_setup(model: str | None) -> None:
@@ -70,12 +85,13 @@ def worker_arguments(queue: str, processes: int) -> list[str]:
     return ["--quiet", "worker", f"--queues={queue}", f"--concurrency={processes}", *options]
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     kinds = parser.add_subparsers(dest="kind", required=True)
     kinds.add_parser("control", help="plans and merges jobs, and repairs what broke")
     detection = kinds.add_parser("detection", help="runs shards of one model's jobs")
     detection.add_argument("--model", required=True, help="name of the model, such as demo")
+    kinds.add_parser("check", help="tells by its exit code whether a worker lives on this host")
     return parser
 
 

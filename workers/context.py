@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.catalog import Model, find_model
 from core.config import Settings
@@ -17,11 +18,13 @@ from core.jobs import AcceptedJob, JobRequest, RequestedImage
 from core.lease import Lease
 from core.queue import open_job_store
 from core.sealing import Sealer
-from detection.detector import Detector
 from detection.weights import with_sha256
 from workers.lease_keeper import LeaseKeeper
 
-LoadDetector = Callable[[Model, Path], Detector]
+if TYPE_CHECKING:  # a control worker has no NumPy
+    from detection.detector import Detector
+
+LoadDetector = Callable[[Model, Path], "Detector"]
 
 #: Jobs whose record and container stay open in a process; more are opened again when needed.
 _OPEN_JOBS = 8
@@ -70,7 +73,7 @@ class WorkerContext:
     def has_detector(self, model: str) -> bool:
         return model in self._detectors
 
-    def detector(self, model: str) -> Detector:
+    def detector(self, model: str) -> "Detector":
         """The detector of a model, loaded and warmed up once in this process."""
         if model not in self._detectors:
             named = find_model(model, self.settings.model_files)

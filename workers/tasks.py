@@ -11,7 +11,6 @@ from core.queue import TASKS
 from workers.aggregator import merge_job
 from workers.context import WorkerContext
 from workers.planner import plan_job
-from workers.shard_runner import run_shard
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +19,15 @@ Work = Callable[..., None]
 # What a task is told, as a line of the log names it.
 _ARGUMENTS = ("job_id", "shard")
 
-_WORK: dict[str, Work] = {"plan_job": plan_job, "run_shard": run_shard, "merge_job": merge_job}
+
+def _run_shard(*arguments: Any) -> None:
+    # A control worker is never told to run one, and has none of the libraries that it takes.
+    from workers.shard_runner import run_shard
+
+    run_shard(*arguments)
+
+
+_WORK: dict[str, Work] = {"plan_job": plan_job, "run_shard": _run_shard, "merge_job": merge_job}
 
 
 def define_tasks(make_context: Callable[[], WorkerContext]) -> None:

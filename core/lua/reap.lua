@@ -90,6 +90,7 @@ fill(ids)
 -- What the live jobs come to together, so that whoever measures need not look at each.
 local function take_stock()
   local jobs, shards, oldest = {}, {ready = 0, sent = 0, leased = 0}, now
+  local open = {}
   for _, id in ipairs(ids) do
     local status = field(id, 'status')
     if status then
@@ -103,12 +104,19 @@ local function take_stock()
           control = control + 1
         end
       end
-      shards.ready = shards.ready + redis.call('ZCARD', key(id, 'ready'))
-      shards.sent = shards.sent + redis.call('ZCARD', key(id, 'sent'))
-      shards.leased = shards.leased + redis.call('ZCARD', key(id, 'leases')) - control
+      local ready = redis.call('ZCARD', key(id, 'ready'))
+      local sent = redis.call('ZCARD', key(id, 'sent'))
+      local leased = redis.call('ZCARD', key(id, 'leases')) - control
+      shards.ready = shards.ready + ready
+      shards.sent = shards.sent + sent
+      shards.leased = shards.leased + leased
+      if status == 'running' then
+        local model = field(id, 'model')
+        open[model] = (open[model] or 0) + ready + sent + leased
+      end
     end
   end
-  return cjson.encode({jobs = jobs, shards = shards, oldest_ms = now - oldest})
+  return cjson.encode({jobs = jobs, shards = shards, open = open, oldest_ms = now - oldest})
 end
 redis.call('SET', P .. 'stock', take_stock())
 

@@ -1,2 +1,3 @@
--- How many workers of a queue live. ARGV: queue (a model, or 'control').
-return reply(live_workers(ARGV[1]))
+-- The workers of a queue that live. ARGV: queue (a model, or 'control').
+local workers = P .. 'workers:' .. ARGV[1]
+return reply(redis.call('ZRANGEBYSCORE', workers, now - RULES.worker_ms, '+inf'))

@@ -71,6 +71,7 @@ OFF_THE_WAY: Mapping[str, str] = {
     "JobStore.check_fitness": "The API asks what Redis it is.",
     "JobStore.list_jobs": "The API shows jobs; it changes nothing.",
     "JobStore.load_of": "The API looks at a caller's limits.",
+    "JobStore.worker_ids": "It is asked in every `live_workers`, and changes nothing.",
     "JobStore.measure": "Measures are read; nothing is changed.",
     "JobStore.when_due": "The API shows what webhooks wait for.",
     "JobStore.retire": "A worker says good-bye; without it, its last heartbeat grows old.",

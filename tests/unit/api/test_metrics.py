@@ -82,6 +82,7 @@ def test_what_happened_to_jobs_is_told(
         ("failed",): 0,
     }
     assert values(found["megabatch_shards"]) == {("ready",): 0, ("sent",): 1, ("leased",): 0}
+    assert values(found["megabatch_open_shards"])["demo",] == 1
     assert values(found["megabatch_seconds_an_image"]) == {("demo",): 0.5}
     assert values(found["megabatch_live_workers"])["demo",] == 1
     assert values(found["megabatch_redis_up"]) == {(): 1}

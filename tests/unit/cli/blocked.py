@@ -20,17 +20,23 @@ sys.meta_path.insert(0, Blocked())
 """
 
 
+def path_without(names: Iterable[str], folder: Path) -> str:
+    """A PYTHONPATH for which no library of these names is found; makes a file in `folder`."""
+    hook = folder / "hook" / "sitecustomize.py"
+    hook.parent.mkdir()
+    hook.write_text(_HOOK.format(names=set(names)))
+    return f"{hook.parent}{os.pathsep}{ROOT}"
+
+
 def python_without(
     names: Iterable[str], folder: Path, *words: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `python WORDS` in `folder`, where no library of these names is found."""
-    hook = folder / "hook" / "sitecustomize.py"
-    hook.parent.mkdir()
-    hook.write_text(_HOOK.format(names=set(names)))
+    path = path_without(names, folder)
     kept = {name: text for name, text in os.environ.items() if not name.startswith("MEGABATCH_")}
     return subprocess.run(
         [sys.executable, *words],
-        env={**kept, "PYTHONPATH": f"{hook.parent}{os.pathsep}{ROOT}"},
+        env={**kept, "PYTHONPATH": path},
         cwd=folder,
         capture_output=True,
         text=True,

@@ -118,8 +118,21 @@ def test_the_reaper_takes_stock_of_live_jobs(store: JobStore, client: redis.Redi
         jobs={"queued": 1, "running": 1},
         shards={"ready": 1, "sent": 1, "leased": 1},
         oldest_ms=measures.stock.oldest_ms,
+        open={"demo": 3},
     )
     assert measures.since_reaped_ms is not None and measures.since_reaped_ms < 5000
+
+
+def test_only_running_jobs_have_open_shards(store: JobStore) -> None:
+    lease = store.claim(J, 0, "w")
+    assert lease and store.done(J, 1, Tally(10), seconds=5)
+    store.reap("reaper")
+    measured = store.measure([]).stock
+    assert measured and measured.open == {"demo": 2}
+    store.pause(J, "expired")
+    store.reap("reaper")
+    measured = store.measure([]).stock
+    assert measured and measured.jobs == {"paused": 1} and measured.open == {}
 
 
 def test_workers_are_counted_by_queue(store: JobStore) -> None:
