@@ -8,6 +8,8 @@ from core.containers.patience import seconds_of
 from core.containers.sas import Sas, no_list_error
 from core.errors import AccessRevoked, ContainerError, MegaBatchError, StorageTrouble
 
+UNREADABLE_LISTING = "The storage's listing cannot be read; try again later."
+
 _POINTER = "/container_url"
 # Azure's codes for a container that is not, or no longer, there. Source: Microsoft Learn, "Blob
 # service error codes".
@@ -16,12 +18,14 @@ _NOT_FOUND = frozenset({404, 410})
 _REFUSED = frozenset({401, 403})
 _PASSING = frozenset({408, 429})
 _SERVER_FAULT = 500
+# Of a listing that cannot be read: cut off, or not the storage's at all.
+_OK = 200
 
 
 def may_pass(error: Exception) -> bool:
     """Whether a later try may do better."""
     status = error.status_code if isinstance(error, HttpResponseError) else None
-    return status is None or status in _PASSING or status >= _SERVER_FAULT
+    return status is None or status in _PASSING or status >= _SERVER_FAULT or status == _OK
 
 
 def asked_wait(error: Exception) -> float | None:
@@ -59,6 +63,8 @@ def _other(status: int, code: str, marker: str | None) -> MegaBatchError:
             pointer=_POINTER,
             code="listing_failed",
         )
+    if status == _OK:
+        return StorageTrouble(UNREADABLE_LISTING)
     if status in _PASSING or status > _SERVER_FAULT:
         return StorageTrouble(f"The storage answers with status {status}; try again later.")
     return ContainerError(

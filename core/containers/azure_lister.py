@@ -76,14 +76,24 @@ class AzureLister:
             self._url, transport=transport, retry_total=0, permit_redirects=False
         )
         with session, client:
+            return self._read(client, prefix, marker)
+
+    def _read(self, client: ContainerClient, prefix: str, marker: str | None) -> ListedPage:
+        blobs = client.list_blobs(
+            name_starts_with=prefix or None,
             # Without metadata, directories of ADLS accounts look like empty files.
-            blobs = client.list_blobs(
-                name_starts_with=prefix or None,
-                include=["metadata"],
-                results_per_page=self._page_size,
-            )
-            pages = cast("PageIterator[BlobProperties]", blobs.by_page(continuation_token=marker))
+            include=["metadata"],
+            results_per_page=self._page_size,
+        )
+        pages = cast("PageIterator[BlobProperties]", blobs.by_page(continuation_token=marker))
+        try:
             return list(next(pages)), pages.continuation_token or None
+        except (AzureError, OSError):
+            raise
+        except Exception as error:  # what the library makes of an answer that was cut off
+            raise StorageTrouble(
+                "The storage's listing cannot be read; try again later."
+            ) from error
 
 
 def check_names_container(url: str) -> None:

@@ -167,6 +167,10 @@ class HttpReader:
         body = None
         if length is None or length <= self._max_bytes:
             body = _body(response, self._max_bytes, give_up)
+            if body == b"" and length is None and not response.chunked:
+                # So it looks when the connection broke within the head (http.client of 3.11 takes
+                # the end of the stream for the end of the head).
+                raise _DamagedBody
         if body is None:
             response.close()
             return Answer(TOO_LARGE)

@@ -193,6 +193,13 @@ PROTECTIONS = (
         ("tests/unit/core/containers/test_http_reader.py",),
     ),
     Protection(
+        "a head that was cut off is no empty file",
+        "core/containers/http_reader.py",
+        'if body == b"" and length is None and not response.chunked:',
+        "if False:",
+        ("tests/unit/core/containers/test_http_reader.py",),
+    ),
+    Protection(
         "a body is bounded",
         "core/containers/http_reader.py",
         "        if size > cap:\n",

@@ -17,7 +17,7 @@ FAULTS = [
 ]
 
 
-def tests_in(file: Path) -> set[str]:
+def functions_in(file: Path) -> set[str]:
     tree = ast.parse(file.read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
@@ -31,4 +31,4 @@ def test_every_row_names_tests_that_are_there(fault: str) -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", ROWS[fault])
     assert named
     for file, name in named:
-        assert name in tests_in(ROOT / file), f"{file} has no {name}"
+        assert name in functions_in(ROOT / file), f"{file} has no {name}"

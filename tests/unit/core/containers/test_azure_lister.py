@@ -62,6 +62,27 @@ def test_a_passing_fault_is_tried_again(fault: Reply, guard: Guard, hasty: Patie
 
 
 @pytest.mark.parametrize(
+    "fault",
+    [
+        Reply(body=b'<?xml version="1.0"?><EnumerationResults><Blobs>', unsized=True),
+        Reply(body=b"<html>A gateway's page</html>"),
+        Reply(body=b"no XML"),
+        Reply(),
+        Reply(unsized=True),
+    ],
+    ids=["cut off", "of a gateway", "rubbish", "empty", "broken in the head"],
+)
+def test_a_listing_that_cannot_be_read_is_asked_for_again(
+    fault: Reply, guard: Guard, hasty: Patience
+) -> None:
+    with serving(fault, LISTED) as server:
+        blobs, following = lister(server, guard, hasty).list_page("", None)
+    assert [blob.name for blob in blobs] == ["a.jpg"] and following is None
+    with serving(fault) as server, pytest.raises(StorageTrouble):
+        lister(server, guard, hasty).list_page("", None)
+
+
+@pytest.mark.parametrize(
     ("fault", "kind", "code"),
     [
         (Reply(503), StorageTrouble, "storage_unavailable"),

@@ -51,10 +51,11 @@ def test_a_passing_fault_is_tried_again(status: int, guard: Guard, hasty: Patien
         Reply(silent=True),
         Reply(body=BODY, sent=100),
         Reply(body=BODY, sent=0),
+        Reply(unsized=True),  # as where the connection broke within the head
         Reply(body=BODY, headers={"Content-MD5": md5_of(b"other")}),
         Reply(body=BODY, headers={"x-ms-blob-content-md5": md5_of(b"other")}),
     ],
-    ids=["hang-up", "silence", "truncated", "no body", "wrong MD5", "wrong blob MD5"],
+    ids=["hang-up", "silence", "truncated", "no body", "no length", "wrong MD5", "wrong blob MD5"],
 )
 def test_a_damaged_answer_is_read_again(fault: Reply, guard: Guard, hasty: Patience) -> None:
     with serving(fault, GOOD) as server:
