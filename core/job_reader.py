@@ -64,7 +64,8 @@ class JobReader:
     def check_room(self) -> None:
         """Raises Unavailable when Redis does not answer, or takes nothing more."""
         try:
-            self._redis.set(PREFIX + "room", 1)
+            # Changes nothing, and is refused like all that could make a full Redis fuller.
+            self._redis.setrange(PREFIX + "room", 0, "")
         except OutOfMemoryError as error:
             raise Unavailable(_FULL) from error
         except RedisError as error:
