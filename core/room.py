@@ -1,7 +1,7 @@
 """Whether there is room on the disks that a worker writes to."""
 
+import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -35,7 +35,8 @@ def check_room(settings: Settings) -> None:
 
 
 def _folders(settings: Settings) -> Iterator[Path]:
-    yield Path(tempfile.gettempdir())
+    # Not as `tempfile` finds it out: by writing, which fails where there is no room at all.
+    yield _standing(Path(os.environ.get("TMPDIR") or "/tmp"))
     parts = urlsplit(settings.storage_url)
     if parts.scheme == "file":
         yield _standing(Path(unquote(parts.path)))
