@@ -32,9 +32,9 @@ def follow_life(make_context: Callable[[], WorkerContext]) -> None:
 
     def ready(sender: Any, **_: Any) -> None:
         context = make_context()
-        asked.append(pool_children(sender))
         for queue in sender.app.amqp.queues.consume_from:
             children = pool_children(sender)
+            asked.append(children)
             attendance = attendance_at(context, served_by(queue), queue, sender, children)
             threads.append(_start("heartbeat", _attend, attendance, stop))
             if queue == CONTROL_QUEUE:

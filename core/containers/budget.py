@@ -40,10 +40,12 @@ class RequestBudget:
         with self._changed:
             while True:
                 now = time.monotonic()
+                if closed.is_set():
+                    return False
                 if now >= self._not_before and self._under_way < int(self._window):
                     self._under_way += 1
                     return True
-                if now >= give_up or closed.is_set():
+                if now >= give_up:
                     return False
                 pause = self._not_before - now if now < self._not_before else _LOOK_EVERY
                 self._changed.wait(min(pause, _LOOK_EVERY, give_up - now))

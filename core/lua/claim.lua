@@ -1,6 +1,5 @@
 -- Leases a unit of work to a worker. ARGV: id, unit, token, exclusive ('1' for a worker that has one
--- child, so that whatever else it holds was lost). A token is
--- 'worker/process id-random'.
+-- child, so that whatever else it holds was lost). A token is 'worker/process id-random'.
 -- Returns {errors, outages, losses, deaths, suspects, cancelled, reason} or {refused}.
 local id, unit, token, exclusive = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
 local worker = string.match(token, '^[^/]+')

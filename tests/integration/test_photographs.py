@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.fixtures.system import System
 from tests.integration.conftest import Pictures
+from tests.odd.pictures import STORED
 from tests.pictures import encoded, exif_bytes, jpeg
 
 pytestmark = pytest.mark.integration
@@ -23,17 +24,6 @@ SHOWN = {
     "coffee.png": None,
     "grass.png": None,
     "motorcycle_left.png": VEHICLE,
-}
-#: How an upright picture is stored so that this EXIF orientation turns it upright again.
-STORED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
 }
 
 

@@ -92,6 +92,12 @@ def test_closing_ends_the_wait() -> None:
     assert not one.enter(later(), closed)
 
 
+def test_whoever_is_closed_gets_no_turn() -> None:
+    closed = threading.Event()
+    closed.set()
+    assert not RequestBudget().enter(later(), closed)
+
+
 def test_readers_of_one_server_share_its_budget(guard: Guard, hasty: Patience) -> None:
     with serving(Reply(503), Reply(body=b"x")) as server, serving(Reply(body=b"x")) as other:
         for url in (server.url + "/a", server.url + "/b", other.url):
