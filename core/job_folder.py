@@ -62,7 +62,7 @@ class JobFolder:
         with suppress(JobFolderTrouble):
             if not self._storage.exists(live):
                 self._storage.create(live, b"")
-        return job if standing == record else decode_job(standing, self._sealer)
+        return job if standing is record else decode_job(standing, self._sealer)
 
     def read_job(self, job_id: str) -> AcceptedJob:
         """The job with its secrets opened, its priority, and the newest URL of its container.

@@ -56,7 +56,11 @@ class Storage:
         self._store = store
 
     def create(self, path: str, data: bytes) -> bytes:
-        """Write create-only; the bytes that stand there afterwards."""
+        """Write create-only; the bytes that stand there afterwards.
+
+        They are `data` itself where this call wrote them, and equal to it at most where another
+        wrote the same.
+        """
         with _translated("write"):
             try:
                 obstore.put(self._store, path, data, mode="create")

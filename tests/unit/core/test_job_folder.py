@@ -48,6 +48,15 @@ def test_accepted_job_comes_back_whole_and_lies_sealed(folder: JobFolder, tmp_pa
         assert path.is_dir() or b"CANARY" not in path.read_bytes()
 
 
+def test_of_two_equal_submissions_only_one_accepts(folder: JobFolder) -> None:
+    """Two calls with one key within a millisecond write the very same bytes."""
+    first = accepted_job(J)
+    second = msgspec.structs.replace(first)
+    assert folder.accept(first) is first
+    standing = folder.accept(second)
+    assert standing is not second and standing == first
+
+
 def test_inline_urls_are_sealed_and_names_are_left_as_they_are(
     folder: JobFolder, tmp_path: Path
 ) -> None:

