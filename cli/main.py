@@ -64,6 +64,12 @@ COMMANDS = (
         "Print a new key for MEGABATCH_SECRET_KEYS.",
         "service",
     ),
+    (
+        "reseal",
+        "cli.reseal:reseal",
+        "Seal what a service keeps with its newest key.",
+        "service",
+    ),
 )
 
 

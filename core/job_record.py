@@ -49,6 +49,14 @@ def encode_job(job: AcceptedJob, sealer: Sealer) -> bytes:
     return msgspec.json.encode(_Record(public, sealed))
 
 
+def reseal_job(data: bytes, sealer: Sealer) -> bytes:
+    """The same record with its secrets sealed by the first key. Raises ConfigError."""
+    record = msgspec.json.decode(data, type=_Record)
+    if record.sealed is None:
+        return data
+    return msgspec.json.encode(_Record(record.job, sealer.reseal(record.sealed)))
+
+
 def decode_shown(data: bytes) -> AcceptedJob:
     """The job without its secrets, which need no key then."""
     return msgspec.json.decode(data, type=_Record).job

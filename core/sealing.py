@@ -17,12 +17,13 @@ class Sealer:
                 "the same one to the API and to every worker."
             )
         try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
+            fernets = [Fernet(key) for key in keys]
         except ValueError as error:
             raise ConfigError(
                 "MEGABATCH_SECRET_KEYS holds something that is not a key; "
                 "make one with `megabatch secret-key`."
             ) from error
+        self._first, self._fernet = fernets[0], MultiFernet(fernets)
 
     def seal(self, text: str) -> str:
         return self._fernet.encrypt(text.encode()).decode()
@@ -36,6 +37,17 @@ class Sealer:
                 "A sealed value cannot be opened: MEGABATCH_SECRET_KEYS lacks the key that sealed "
                 "it. Give the API and the workers the same keys, and keep old ones in the list."
             ) from error
+
+    def reseal(self, token: str) -> str:
+        """The same, sealed by the first key; `token` itself where that key sealed it.
+
+        Raises ConfigError when none of the keys did.
+        """
+        try:
+            self._first.decrypt(token.encode())
+        except InvalidToken:
+            return self.seal(self.open(token))
+        return token
 
     def __repr__(self) -> str:
         return "Sealer(<hidden>)"

@@ -1,0 +1,46 @@
+"""`megabatch reseal`: on the storage of a service, whether it runs or not."""
+
+import os
+from collections import Counter
+
+import click
+
+from cli.exit_codes import DONE, FAILED
+from cli.terminal import say, say_error
+from core.config import read_settings
+from core.resealing import Resealing, open_resealing
+
+
+@click.command("reseal")
+def reseal() -> int:
+    """Seal all that the service keeps with the first of MEGABATCH_SECRET_KEYS.
+
+    After that the other keys can go. Every process of the service must have been started with the
+    new key first by then: what one of them seals by an old key meanwhile is found and told.
+    """
+    resealing = open_resealing(read_settings(os.environ))
+    done, late = _pass(resealing), Counter[str]()
+    if done["anew"]:
+        # What processes sealed meanwhile by a key that was the first when they were started.
+        late = _pass(resealing)
+    say(f"{done['anew']} sealed anew, {done['as it was']} by the first key before.")
+    if done["by none"]:
+        say_error(
+            f"{done['by none']} were sealed by none of the keys in MEGABATCH_SECRET_KEYS. Add the "
+            "key that did, at the end, and run this again."
+        )
+    if late["anew"]:
+        say_error(
+            f"{late['anew']} more were sealed by another key meanwhile: a process still has that "
+            "one first. Start it with the new list, and run this again."
+        )
+    return FAILED if done["by none"] or late["anew"] else DONE
+
+
+def _pass(resealing: Resealing) -> "Counter[str]":
+    counts = Counter[str]()
+    for path, outcome in resealing.run():
+        counts[outcome] += 1
+        if outcome == "by none":
+            say(f"sealed by none of the keys: {path}")
+    return counts
