@@ -168,11 +168,19 @@ def download(settings: Settings, place: Path) -> float:
         return max(peak_mib(pid) for pid in [*system.children("api"), system.processes["api"].pid])
 
 
+def redis_mib(settings: Settings) -> float:
+    """What Redis takes with all shards known and none done, MiB."""
+    with redis_client.Redis.from_url(settings.redis_url) as client:
+        used: int = client.info("memory")["used_memory"]
+    return used / 2**20
+
+
 def run(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder, running_redis(Path(folder)) as redis:
         settings = service_settings(Path(folder), redis)
         seconds, peak = measured(plan, settings, count)
         print(f"{count:>10,} images: planner {peak:.0f} MiB, {count / seconds:,.0f}/s", flush=True)
+        print(f"{'':>10}  Redis {redis_mib(settings):.0f} MiB", flush=True)
         measured(run_shards, settings, count)
         seconds, peak = measured(merge, settings, count)
         print(f"{'':>10}  aggregator {peak:.0f} MiB, {count / seconds:,.0f}/s", flush=True)

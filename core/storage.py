@@ -4,6 +4,7 @@ What must stand once is written create-only: the first writer wins, and a later 
 the winner wrote. A missing file is FileNotFoundError; any other trouble is JobFolderTrouble.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -164,6 +165,13 @@ class Storage:
                 yield bytes(obstore.get_range(self._store, path, start=first, end=last))
 
 
+def _check_azure() -> None:
+    # An empty key is taken for one, of which Azure says no more than that it is wrong.
+    for name, value in os.environ.items():
+        if name.startswith("AZURE_STORAGE_") and not value:
+            raise ConfigError(f"{name} is empty. Fill it in, or take it out of the environment.")
+
+
 def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
     """The storage that the settings name, with the credentials of its usual variables.
 
@@ -171,6 +179,8 @@ def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
     """
     url = settings.storage_url
     parts = urlsplit(url)
+    if parts.scheme == "az":
+        _check_azure()
     # Plain http is spoken only where the operator's own endpoint setting asks for it (Azurite).
     client: ClientConfig = {"timeout": "60s", "connect_timeout": "5s", "allow_http": True}
     retry: RetryConfig = {"max_retries": 8}

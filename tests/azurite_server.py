@@ -132,8 +132,11 @@ class Azurite:
             self.process.wait(10)
 
 
-def start(port: int | None = None) -> Azurite:
-    """Start Azurite on this port, or on a free one, in memory, and wait until it answers."""
+def start(port: int | None = None, *more: str) -> Azurite:
+    """Start Azurite on this port, or on a free one, in memory, and wait until it answers.
+
+    `more`: options of its own.
+    """
     node = shutil.which("node")
     if node is None:
         raise RuntimeError("The tests need Node, which is not installed here.")
@@ -142,7 +145,7 @@ def start(port: int | None = None) -> Azurite:
     options = ["--disableTelemetry", "--skipApiVersionCheck", "--inMemoryPersistence", "--silent"]
     address = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
     process = subprocess.Popen(
-        [node, str(install()), *options, *address], stdout=subprocess.DEVNULL
+        [node, str(install()), *options, *address, *more], stdout=subprocess.DEVNULL
     )
     azurite = Azurite(process, port)
     try:

@@ -14,7 +14,10 @@ import yaml
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
-OVERLAYS = ("base", "gpu")
+MONITORING = DEPLOY / "monitoring"
+OVERLAYS = ("base", "gpu", "azure")
+#: What runs there that others have made.
+FOREIGN = {"redis", "prometheus"}
 _PROGRAMS = Path(sysconfig.get_path("scripts"))
 
 Fields = dict[str, Any]

@@ -1,5 +1,6 @@
 """The alerts, played by promtool: each fires when it ought to, and none where all is well."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.unit.deploy.reading import DEPLOY, ROOT
+from tests.unit.deploy.reading import MONITORING, ROOT
 
 PLAY = Path(__file__).with_name("alerts.test.yml")
-RULES = DEPLOY / "alerts.yml"
+RULES = MONITORING / "alerts.yml"
 PROMTOOL = shutil.which("promtool") or str(ROOT / ".cache/promtool/usr/bin/promtool")
 
 
@@ -46,9 +47,10 @@ def test_each_alert_is_played_firing_and_silent() -> None:
     assert {one["alertname"] for one in expected if not one.get("exp_alerts")} == named
 
 
-def test_prometheus_can_read_its_configuration(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus.cluster.yml"])
+def test_prometheus_can_read_its_configuration(tmp_path: Path, name: str) -> None:
     shutil.copy(RULES, tmp_path)
     (tmp_path / "key").write_text("a key")
-    text = (DEPLOY / "prometheus.yml").read_text()
-    (tmp_path / "prometheus.yml").write_text(text.replace("/run/secrets/metrics_key", "key"))
+    text = re.sub(r"/run/secrets/\S+", "key", (MONITORING / name).read_text())
+    (tmp_path / "prometheus.yml").write_text(text)
     subprocess.run([PROMTOOL, "check", "config", "prometheus.yml"], cwd=tmp_path, check=True)

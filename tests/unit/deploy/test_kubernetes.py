@@ -13,6 +13,7 @@ from api.server import _GRACE as API_GRACE
 from core.config import VARIABLES, Settings, read_settings
 from core.queue import create_celery
 from tests.unit.deploy.reading import (
+    FOREIGN,
     KUBERNETES,
     OVERLAYS,
     Fields,
@@ -104,6 +105,7 @@ def test_our_containers_have_somewhere_to_write(overlay: str) -> None:
 
 def test_volumes_are_there_and_used(overlay: str) -> None:
     claims = {one["metadata"]["name"] for one in of_kind(overlay, "PersistentVolumeClaim")}
+    configs = {one["metadata"]["name"] for one in of_kind(overlay, "ConfigMap")}
     for name, pod in pods(overlay):
         if name == "redis":
             continue  # has its claim from a template
@@ -113,6 +115,8 @@ def test_volumes_are_there_and_used(overlay: str) -> None:
         assert used == set(volumes)
         mounted = [one.get("persistentVolumeClaim") for one in volumes.values()]
         assert {claim["claimName"] for claim in mounted if claim} <= claims
+        configured = [one.get("configMap") for one in volumes.values()]
+        assert {one["name"] for one in configured if one} <= configs
 
 
 def test_selectors_select(overlay: str) -> None:
@@ -128,14 +132,14 @@ def test_selectors_select(overlay: str) -> None:
 
 def test_probes_and_services_find_a_port(overlay: str, app: Flask) -> None:
     ports: dict[str, int] = {}
-    for _, pod in pods(overlay):
+    for name, pod in pods(overlay):
         (container,) = pod["containers"]
         ports |= {port["name"]: port["containerPort"] for port in container.get("ports", ())}
         for probe in ("livenessProbe", "readinessProbe"):
             asked = container.get(probe, {}).get("httpGet")
             if asked:
                 assert asked["port"] in ports
-                assert app.url_map.bind("x").match(asked["path"])
+                assert name in FOREIGN or app.url_map.bind("x").match(asked["path"])
     for service in of_kind(overlay, "Service"):
         (port,) = service["spec"]["ports"]
         assert ports[port["targetPort"]] == port["port"]
@@ -147,7 +151,7 @@ def test_whoever_stops_gets_the_time_that_it_takes(overlay: str) -> None:
     settings = Settings(storage_url="file:///data")
     soft = create_celery(settings, socket_timeout=1).conf.worker_soft_shutdown_timeout
     for name, pod in pods(overlay):
-        if name == "redis":
+        if name in FOREIGN:
             continue
         before = pod["containers"][0].get("lifecycle", {}).get("preStop")
         waited = int(before["exec"]["command"][1]) if before else 0
@@ -174,8 +178,12 @@ def environment(container: Fields, settings: Fields) -> dict[str, str]:
     return values
 
 
+def is_ours(config: Fields) -> bool:
+    return bool(config["metadata"]["name"] == "megabatch")
+
+
 def test_the_settings_can_be_read_and_are_the_same_everywhere(overlay: str) -> None:
-    (config,) = of_kind(overlay, "ConfigMap")
+    (config,) = (one for one in of_kind(overlay, "ConfigMap") if is_ours(one))
     known = {name for name, _, _ in VARIABLES}
     assert set(config["data"]) <= known
     read = []
@@ -219,12 +227,25 @@ def test_a_gpu_is_asked_for_where_there_is_to_be_one(overlay: str) -> None:
         if container["resources"]["limits"].get("nvidia.com/gpu")
     ]
     images = {container["image"] for container in ours(overlay)}
-    if overlay == "gpu":
+    if overlay != "base":
         assert [args[3] for args in asking] == ["detection"]
         assert images == {"megabatch-api:latest", "megabatch-worker-gpu:latest"}
     else:
         assert asking == []
         assert images == {"megabatch-api:latest", "megabatch-worker:latest"}
+
+
+def test_only_ours_reach_redis(overlay: str) -> None:
+    (policy,) = of_kind(overlay, "NetworkPolicy")
+    assert policy["spec"]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "redis"}
+    (rule,) = policy["spec"]["ingress"]
+    (allowed,) = rule["from"]
+    (wanted,) = allowed["podSelector"]["matchExpressions"]
+    found = {
+        one["spec"]["template"]["metadata"]["labels"][wanted["key"]]
+        for one in of_kind(overlay, "Deployment", "StatefulSet")
+    }
+    assert (wanted["operator"], set(wanted["values"])) == ("In", found - FOREIGN)
 
 
 def test_the_secret_is_in_no_overlay(overlay: str) -> None:

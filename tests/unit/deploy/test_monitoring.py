@@ -14,7 +14,7 @@ from core.catalog import MODELS
 from core.jobs import JobStatus
 from core.messages import CONTROL_QUEUE
 from tests.unit.api.test_metrics import PAGE, ROW
-from tests.unit.deploy.reading import DEPLOY, composed, of_kind
+from tests.unit.deploy.reading import MONITORING, composed, of_kind, pods
 
 #: Of Prometheus itself, and of NVIDIA's exporter.
 FOREIGN = {"up": {"job", "instance"}, "DCGM_FI_DEV_GPU_UTIL": {"Hostname", "gpu"}}
@@ -27,13 +27,13 @@ WORDS = {
     "model": set(MODELS),
     "queue": {*MODELS, CONTROL_QUEUE},
 }
-CONFIG = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())
+CONFIG = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
 RULES = [
     rule
-    for group in yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"]
+    for group in yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]
     for rule in group["rules"]
 ]
-PANELS = json.loads((DEPLOY / "grafana.json").read_text())["panels"]
+PANELS = json.loads((MONITORING / "grafana.json").read_text())["panels"]
 
 
 def known() -> dict[str, set[str]]:
@@ -147,6 +147,30 @@ def test_prometheus_is_told_of_the_api(
     assert {f"/etc/prometheus/{name}" for name in ("prometheus.yml", *CONFIG["rule_files"])} <= (
         mounted
     )
+
+
+def test_prometheus_in_a_cluster_is_told_of_the_api() -> None:
+    (job,) = yaml.safe_load((MONITORING / "prometheus.cluster.yml").read_text())["scrape_configs"]
+    assert job["metrics_path"] == CONFIG["scrape_configs"][0]["metrics_path"]
+    (found,) = job["dns_sd_configs"]
+    (name,) = found["names"]
+    services = {one["metadata"]["name"]: one["spec"] for one in of_kind("azure", "Service")}
+    assert services[name]["clusterIP"] == "None"
+    assert [port["port"] for port in services[name]["ports"]] == [found["port"]]
+    (container,) = dict(pods("azure"))["prometheus"]["containers"]
+    mounted = [mount["mountPath"] for mount in container["volumeMounts"]]
+    folder, _, _ = job["authorization"]["credentials_file"].rpartition("/")
+    assert folder in mounted
+
+
+def test_workers_are_scaled_by_that_prometheus() -> None:
+    services = {one["metadata"]["name"]: one for one in of_kind("azure", "Service")}
+    for one in of_kind("azure", "ScaledObject"):
+        address = one["spec"]["triggers"][0]["metadata"]["serverAddress"]
+        found = services["prometheus"]
+        (port,) = found["spec"]["ports"]
+        place = f"{found['metadata']['name']}.{found['metadata']['namespace']}"
+        assert address == f"http://{place}:{port['port']}"
 
 
 def test_panels_stand_side_by_side() -> None:
