@@ -5,12 +5,13 @@ only the files that it names are served. Memory holds a few shards, whatever the
 """
 
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from core.ahead import ahead
 from core.catalog import Model, find_model
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder, Plan
@@ -206,14 +207,12 @@ def proven_shards(
 ) -> Iterator[ProvenShard]:
     """The shards in order, read and proven a few ahead of their turn."""
     version = known_version(job.request.format_version)
-    waiting: deque[Future[ProvenShard]] = deque()
+
+    def prove_shard(index: int) -> ProvenShard:
+        return _prove_shard(folder, job, index, version)
+
     with ThreadPoolExecutor(_AHEAD, thread_name_prefix="merge") as pool:
-        for index in indices:
-            waiting.append(pool.submit(_prove_shard, folder, job, index, version))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        yield from ahead(pool, prove_shard, indices, _AHEAD + 1)
 
 
 def _prove_shard(folder: JobFolder, job: AcceptedJob, index: int, version: Version) -> ProvenShard:
