@@ -79,5 +79,6 @@ OFF_THE_WAY: Mapping[str, str] = {
     "JobStore.when_due": "The API shows what webhooks wait for.",
     "JobStore.retire": "A worker says good-bye; without it, its last heartbeat grows old.",
     "WebhookLog.read": "The API shows what a webhook was told.",
+    "Retention.scheduled": "`megabatch usage` looks for jobs; it changes nothing.",
     "Retention.tombstone": "The API says that a job is gone.",
 }
