@@ -147,10 +147,9 @@ def test_job_that_is_deleted_while_others_are_read_is_not_missed(
     assert folder.retention.is_gone(J)
 
 
-def test_names_of_deleted_jobs_are_listed_after_those_of_kept_ones(
+def test_job_that_is_deleted_between_the_two_listings_counts_once(
     folder: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job that goes between the two is among the first, or among the second."""
     final = end(folder, J, kept_days=3650)
     scheduled = type(folder.retention).scheduled
 

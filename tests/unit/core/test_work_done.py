@@ -34,6 +34,6 @@ def test_files_that_are_not_ours_are_passed_over(settings: Settings) -> None:
     storage = open_storage(settings)
     work = WorkDone(storage)
     work.note(J, 10_000_000, Work(1.0, 5))
-    for name in (".DS_Store", "notes-1-2.txt", "0000001-5", "0000001-x-5"):
+    for name in (".DS_Store", "notes-1-2.txt", "0000001-5", "0000001-x-5", "0000001-1-5.part"):
         storage.create(f"jobs/{J}/work/{name}", b"")
     assert work.total(J) == Work(1.0, 5)

@@ -1,5 +1,6 @@
 """What workers did for a job: noted before each shard output, and added up in the final record."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -198,12 +199,20 @@ def test_job_without_images_cost_nothing(bench: Bench) -> None:
     assert run(bench, J).work == Work()
 
 
+class _Hesitant(bytes):
+    """Bytes whose length is told only after other threads had their turn."""
+
+    def __len__(self) -> int:
+        time.sleep(0)
+        return super().__len__()
+
+
 class _Varied:
     """A container of which every third image cannot be had."""
 
     def read(self, image: ListedImage) -> bytes | ImageFailure:
         number = int(image.name)
-        return ImageFailure(FailureCode.NOT_FOUND) if number % 3 == 0 else b"x" * number
+        return _Hesitant(b"x" * number) if number % 3 else ImageFailure(FailureCode.NOT_FOUND)
 
 
 def test_bytes_are_counted_by_many_threads() -> None:
