@@ -52,7 +52,7 @@ def test_compose_reads_its_own_variables_and_no_others() -> None:
 
 
 def test_azures_variables_are_those_by_which_the_storage_is_tested() -> None:
-    tested = (ROOT / "tests/contract/test_storage.py").read_text()
+    tested = (ROOT / "tests/contract/conftest.py").read_text()
     assert set(re.findall(r'setenv\("(AZURE_\w+)"', tested)) == OF_AZURE
 
 
