@@ -11,6 +11,7 @@ import msgspec
 
 from cli.data_folder import DATA_FOLDER, DataFolder
 from cli.problems import API_KEY
+from cli.storage_source import VARIABLE, data_option, storage_settings
 from cli.terminal import new_table, print_table, program, say
 from core.config import Settings
 from core.keys import KEY_SECONDS, Key, Scope, checked_scopes, only_here
@@ -18,16 +19,7 @@ from core.keys import KEY_SECONDS, Key, Scope, checked_scopes, only_here
 if TYPE_CHECKING:
     from core.key_ring import KeyRing
 
-VARIABLE = "MEGABATCH_STORAGE_URL"
 _DEFAULT_SCOPES = (Scope.SUBMIT, Scope.READ)
-
-data_option = click.option(
-    "--data",
-    "data_folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help=f"Data folder of a `megabatch serve`. [default: the storage that {VARIABLE} names, else "
-    f"{DATA_FOLDER} where there is one here]",
-)
 
 
 @click.group()
@@ -68,7 +60,7 @@ def create(
         raise click.UsageError("Give --caller, or --legacy-caller.")
     if legacy is not None and scopes:
         raise click.UsageError("A --legacy-caller has no key, and so no --scope.")
-    ring = ring_of(data_folder, os.environ)
+    ring = _ring_of(data_folder)
     if legacy is not None:
         ring.allow_legacy(legacy)
         say(f"The API of 2019 takes jobs of {legacy} within {KEY_SECONDS:g} s.")
@@ -83,7 +75,7 @@ def create(
 @data_option
 def list_keys(as_json: bool, data_folder: Path | None) -> None:
     """List the keys by their ids, and the callers of the API of 2019."""
-    ring = ring_of(data_folder, os.environ)
+    ring = _ring_of(data_folder)
     found, legacy = ring.keys(), ring.legacy_callers()
     if as_json:
         told = {"keys": [_fields(key) for key in found], "legacy_callers": legacy}
@@ -105,7 +97,7 @@ def list_keys(as_json: bool, data_folder: Path | None) -> None:
 @data_option
 def revoke(key_id: str, data_folder: Path | None) -> None:
     """Revoke the key whose ID is, or starts, so. Jobs of its caller stay."""
-    ring = ring_of(data_folder, os.environ)
+    ring = _ring_of(data_folder)
     key = ring.revoke(key_id)
     say(f"Revoked {key.id} of {key.caller}. It works for {KEY_SECONDS:g} s more at most.")
     if ring.is_empty():
@@ -117,7 +109,7 @@ def revoke(key_id: str, data_folder: Path | None) -> None:
 @data_option
 def forbid_legacy(caller: str, data_folder: Path | None) -> None:
     """Let the API of 2019 take no more jobs of CALLER. Those that it took go on."""
-    ring = ring_of(data_folder, os.environ)
+    ring = _ring_of(data_folder)
     if caller not in ring.legacy_callers():
         raise click.UsageError(
             f"{caller} is no caller of the API of 2019; see `megabatch keys list`."
@@ -126,21 +118,9 @@ def forbid_legacy(caller: str, data_folder: Path | None) -> None:
     say(f"The API of 2019 takes no more jobs of {caller} in {KEY_SECONDS:g} s at the latest.")
 
 
-def ring_of(data_folder: Path | None, environ: Mapping[str, str]) -> "KeyRing":
+def _ring_of(data_folder: Path | None) -> "KeyRing":
     """The keys of the service that is meant. Raises click.UsageError when none is, or two are."""
-    url = environ.get(VARIABLE, "").strip()
-    if url and data_folder is not None:
-        raise click.UsageError(
-            f"{VARIABLE} names the storage, and `megabatch serve` goes by it too. "
-            "Unset it, or leave --data away."
-        )
-    if not url and data_folder is None and not DATA_FOLDER.is_dir():
-        raise click.UsageError(
-            f"Whose keys? Name the data folder of `megabatch serve` with --data, or set {VARIABLE} "
-            "as the service has it."
-        )
-    folder = data_folder or DATA_FOLDER
-    return _opened(Settings(storage_url=url or DataFolder(folder).storage.as_uri()))
+    return _opened(storage_settings(data_folder, os.environ, "Whose keys?"))
 
 
 def advice(host: str, folder: DataFolder, environ: Mapping[str, str]) -> Iterator[str]:

@@ -58,6 +58,7 @@ COMMANDS = (
     ("api", "cli.programs:api", "Run the HTTP API alone.", "api"),
     ("worker", "cli.programs:worker", "Run one worker alone.", "worker"),
     ("keys", "cli.keys:keys", "API keys: who may use a service.", "service"),
+    ("usage", "cli.usage:usage", "Tell what a service did in a month, and for whom.", "service"),
     (
         "secret-key",
         "cli.secret_key:secret_key",

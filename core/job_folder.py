@@ -22,6 +22,7 @@ from core.sealing import Sealer
 from core.storage import Storage, Writer, open_storage
 from core.used_weights import UsedWeights
 from core.webhook_log import WebhookLog
+from core.work_done import WorkDone
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -45,6 +46,7 @@ class JobFolder:
         self.retention = Retention(storage)
         self.webhooks = WebhookLog(storage)
         self.weights = UsedWeights(storage)
+        self.work = WorkDone(storage)
 
     # The acceptance.
 
@@ -255,7 +257,7 @@ class JobFolder:
 
     def sweep_shard_outputs(self, job_id: str) -> Iterator[None]:
         """Delete what was only needed to make the results, some files a turn."""
-        for part in ("shards", "kept"):
+        for part in ("shards", "kept", "work"):
             yield from self._sweep(f"jobs/{job_id}/{part}/")
 
     def sweep_job(self, job_id: str) -> Iterator[None]:

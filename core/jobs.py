@@ -211,6 +211,15 @@ class StoredFile(msgspec.Struct, frozen=True):
     digest: str
 
 
+class Work(msgspec.Struct, frozen=True):
+    """What workers did for a job's images, in every attempt that came to the end of its shard."""
+
+    #: How long they were at them.
+    seconds: float = 0.0
+    #: Of the images that they read.
+    bytes: int = 0
+
+
 class FinalRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The commit of a job, `final.json`: how it ended, and the files that count."""
 
@@ -230,6 +239,9 @@ class FinalRecord(msgspec.Struct, frozen=True, kw_only=True):
     results_digest: str = ""
     #: What is handed out.
     files: dict[FileKind, StoredFile] = {}
+    #: Who it belonged to; empty in a record from before that was kept, as is the work.
+    caller: str = ""
+    work: Work = Work()
 
     @property
     def paths(self) -> frozenset[str]:

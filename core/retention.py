@@ -13,6 +13,7 @@ import msgspec
 
 from core.jobs import AcceptedJob, FinalRecord
 from core.storage import Storage
+from core.usage import JobUsage, usage_of
 
 #: What was only needed to make the results goes so long after the end of a job, and no job goes
 #: earlier after its end.
@@ -36,6 +37,8 @@ class Tombstone(msgspec.Struct, frozen=True):
 
     caller: str
     deleted_at: datetime
+    #: What the job came to; None of one that was deleted before this was kept.
+    usage: JobUsage | None = None
 
 
 class Sweep(msgspec.Struct, frozen=True):
@@ -95,11 +98,23 @@ class Retention:
         for day in reversed(self._days()):
             yield from (due.job_id for due in reversed(self._of_day(day)) if due.what == "job")
 
+    def scheduled(self, what: What, since: datetime) -> Iterator[str]:
+        """Ids of jobs with which this is to be done on the day of `since` (UTC) or later.
+
+        In any order; one of which that is done, or first said, meanwhile may be among them or not.
+        """
+        day = since.astimezone(UTC).date().isoformat()
+        for name in self._storage.each_name(_DUE, after=day):
+            due = _read_due(name)
+            if due and due.what == what:
+                yield due.job_id
+
     # Deleting.
 
     def begin_sweep(self, job: AcceptedJob, final: FinalRecord, now: datetime) -> Sweep:
         """Commit the deletion of a job that has ended; what stands, of whoever came first."""
-        sweep = Sweep(job.id, Tombstone(job.caller, now), tuple(_schedule(job, final)))
+        tombstone = Tombstone(job.caller, now, usage_of(final))
+        sweep = Sweep(job.id, tombstone, tuple(_schedule(job, final)))
         data = self._storage.create(_SWEEP + job.id, msgspec.json.encode(sweep))
         return msgspec.json.decode(data, type=Sweep)
 
@@ -142,14 +157,16 @@ class Retention:
         return self._storage.folders(_DUE)
 
     def _of_day(self, day: str) -> list[Due]:
-        folder = f"{_DUE}{day}/"
-        found = []
-        for name in self._storage.names(folder):
-            _, _, rest = name.partition("-")
-            job_id, _, what = rest.partition(".")
-            if what in get_args(What):
-                found.append(Due(folder + name, job_id, cast(What, what)))
-        return found
+        names = self._storage.names(f"{_DUE}{day}/")
+        return [due for name in names if (due := _read_due(f"{day}/{name}"))]
+
+
+def _read_due(name: str) -> Due | None:
+    """What a name below `due/` says; None where it is none of ours."""
+    _, _, rest = name.partition("/")
+    _, _, rest = rest.partition("-")
+    job_id, _, what = rest.partition(".")
+    return Due(_DUE + name, job_id, cast(What, what)) if what in get_args(What) else None
 
 
 def _schedule(job: AcceptedJob, final: FinalRecord) -> list[str]:

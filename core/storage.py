@@ -99,12 +99,15 @@ class Storage:
 
     def names(self, folder: str) -> list[str]:
         """The paths of all files below a folder (`jobs/x/`), relative to it, in order."""
+        return sorted(self.each_name(folder))
+
+    def each_name(self, folder: str, after: str = "") -> Iterator[str]:
+        """The same, in any order, and only those that sort after `after`. Memory holds a page."""
+        offset = folder + after if after else None
         with _translated("list"):
-            return sorted(
-                meta["path"].removeprefix(folder)
-                for page in obstore.list(self._store, folder)
-                for meta in page
-            )
+            for page in obstore.list(self._store, folder, offset=offset, chunk_size=_PAGE):
+                for meta in page:
+                    yield meta["path"].removeprefix(folder)
 
     def folders(self, folder: str) -> list[str]:
         """The names of the folders directly in a folder (`due/`), in order."""

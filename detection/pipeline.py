@@ -7,13 +7,12 @@ they run ahead is bounded, in images and in bytes of decoded pixels. Which image
 follows from the list alone, never from timing, so that the same list gives the same results.
 """
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from core.ahead import ahead
 from core.failures import ImageFailure
 from core.image_list import ListedImage
 from core.results.format import ImageResult
@@ -27,9 +26,6 @@ Read = Callable[[ListedImage], bytes | ImageFailure]
 
 # A batch takes at most this part of the budget, which leaves room to decode the next one meanwhile.
 _BATCH_SHARE = 4
-
-S = TypeVar("S")
-T = TypeVar("T")
 
 
 class PipelineOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,30 +66,17 @@ def run_pipeline(
     whoever does not take all results closes it.
     """
     run = _Run(read, detector, options)
-    ahead = options.readers + 2 * options.lanes * options.max_batch
+    most = options.readers + 2 * options.lanes * options.max_batch
     readers = ThreadPoolExecutor(options.readers, "reader")
     lanes = ThreadPoolExecutor(options.lanes, "lane")
     try:
-        ready = _ahead(readers, run.prepare, enumerate(images), ahead)
-        for results in _ahead(lanes, run.detect, run.batches(ready), 2 * options.lanes):
+        ready = ahead(readers, run.prepare, enumerate(images), most)
+        for results in ahead(lanes, run.detect, run.batches(ready), 2 * options.lanes):
             yield from results
     finally:
         run.budget.close()
         readers.shutdown(cancel_futures=True)
         lanes.shutdown(cancel_futures=True)
-
-
-def _ahead(
-    threads: ThreadPoolExecutor, work: Callable[[S], T], items: Iterable[S], most: int
-) -> Iterator[T]:
-    """The results of `work` in the order of `items`, with at most `most` items under way."""
-    under_way: deque[Future[T]] = deque()
-    for item in items:
-        under_way.append(threads.submit(work, item))
-        if len(under_way) >= most:
-            yield under_way.popleft().result()
-    while under_way:
-        yield under_way.popleft().result()
 
 
 class _Run:

@@ -5,31 +5,24 @@ only the files that it names are served. Memory holds a few shards, whatever the
 """
 
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from core.ahead import ahead
 from core.catalog import Model, find_model
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder, Plan
 from core.job_store import Tally
-from core.jobs import (
-    AcceptedJob,
-    FileKind,
-    FinalRecord,
-    JobRequest,
-    JobStatus,
-    Progress,
-    StoredFile,
-    utc_now,
-)
+from core.jobs import AcceptedJob, FinalRecord, utc_now
 from core.results.versions import Version, known_version
 from core.results.writer import build_info
 from core.room import check_room
 from workers.context import WorkerContext
 from workers.delivering import tell_of_end
+from workers.final_record import Merged, final_record
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
 from workers.merged_files import MergedFiles, ShardLines, lines_of, merged_files
 from workers.shard_output import ShardRefused, prove
@@ -55,16 +48,6 @@ class _Refused(Exception):
     def __init__(self, indices: Sequence[int]) -> None:
         super().__init__(indices)
         self.indices = indices
-
-
-class Merged(msgspec.Struct, frozen=True):
-    """What one merge wrote."""
-
-    #: The results in the newest version.
-    results: StoredFile
-    files: dict[FileKind, StoredFile]
-    tally: Tally
-    shards: int
 
 
 def merge_job(context: WorkerContext, job_id: str) -> None:
@@ -135,7 +118,14 @@ class _Merge:
                 # Left open, no file ever appears. Files of other merges are not ours to delete.
                 raise _Refused(refused)
             results, handed_out = files.end()
-        return Merged(results, handed_out, tally, shards)
+        return Merged(
+            results=results,
+            files=handed_out,
+            tally=tally,
+            shards=shards,
+            plan=self._plan,
+            listing_over=self._listing_over,
+        )
 
     def _indices(self) -> Sequence[int]:
         """The shards to merge."""
@@ -206,60 +196,10 @@ class _Merge:
             self._folder.delete_shard_output(self._id, index)
 
     def _final(self, merged: Merged) -> FinalRecord:
-        status, reason = self._outcome(merged.tally)
         job = self._context.store.get(self._id)
-        return FinalRecord(
-            id=self._id,
-            status=status,
-            model=self._job.request.model,
-            name=self._job.request.name,
-            created_at=self._job.created_at,
-            started_at=job.started_at if job else None,
-            finished_at=utc_now(),
-            progress=self._progress(merged),
-            reason=reason,
-            results=merged.results.path,
-            results_bytes=merged.results.bytes,
-            results_digest=merged.results.digest,
-            files=merged.files,
-        )
-
-    def _progress(self, merged: Merged) -> Progress:
-        return Progress(
-            listing_over=self._listing_over,
-            images=self._plan.images,
-            images_done=merged.tally.images,
-            images_failed=sum(merged.tally.failures.values()),
-            images_kept=merged.tally.kept,
-            failures=merged.tally.failures,
-            skipped=self._plan.skipped,
-            duplicates=self._plan.duplicates,
-            shards=self._plan.shards,
-            shards_done=merged.shards,
-        )
-
-    def _outcome(self, tally: Tally) -> tuple[JobStatus, str | None]:
-        if self._lease.cancelled:
-            return JobStatus.CANCELLED, None
-        if self._lease.reason:
-            return JobStatus.FAILED, self._lease.reason
-        if tally.images == 0:
-            return JobStatus.COMPLETED, _no_images(self._job.request, self._plan)
-        if tally.images == sum(tally.failures.values()):
-            return JobStatus.FAILED, (
-                "all_images_failed: no image could be processed; `failures` says why."
-            )
-        return JobStatus.COMPLETED, None
-
-
-def _no_images(request: JobRequest, plan: Plan) -> str:
-    """What to say of a job that ended without an image."""
-    where = f" whose name starts with {request.prefix!r}" if request.prefix else ""
-    skipped = sum(plan.skipped.values())
-    passed = f" {skipped} other files were passed over." if skipped else ""
-    listed = request.images is not None or request.images_url is not None
-    what = "the list names" if listed else "the container holds"
-    return f"no_images: {what} no image{where}.{passed}"
+        started_at = job.started_at if job else None
+        work = self._folder.work.total(self._id)
+        return final_record(self._job, self._lease, merged, started_at, work)
 
 
 def proven_shards(
@@ -267,14 +207,12 @@ def proven_shards(
 ) -> Iterator[ProvenShard]:
     """The shards in order, read and proven a few ahead of their turn."""
     version = known_version(job.request.format_version)
-    waiting: deque[Future[ProvenShard]] = deque()
+
+    def prove_shard(index: int) -> ProvenShard:
+        return _prove_shard(folder, job, index, version)
+
     with ThreadPoolExecutor(_AHEAD, thread_name_prefix="merge") as pool:
-        for index in indices:
-            waiting.append(pool.submit(_prove_shard, folder, job, index, version))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        yield from ahead(pool, prove_shard, indices, _AHEAD + 1)
 
 
 def _prove_shard(folder: JobFolder, job: AcceptedJob, index: int, version: Version) -> ProvenShard:

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import msgspec
 
 from core.image_list import ListedImage
-from core.jobs import JobRequest
+from core.jobs import JobRequest, Work
 from core.results.format import ImageResult
 from detection.apart import DecoderApart
 from detection.detector import Detector
@@ -42,8 +42,10 @@ def detect_shard(
         _named(result, image, job.request.strip_prefix)
         for result, image in zip(results, images, strict=True)
     ]
+    index = int(keeper.lease.unit)
     if reading.changed:
-        context.folder.changed.note(job.id, int(keeper.lease.unit), sorted(reading.changed))
+        context.folder.changed.note(job.id, index, sorted(reading.changed))
+    context.folder.work.note(job.id, index, Work(time.monotonic() - started, reading.bytes))
     return named, started
 
 

@@ -5,6 +5,8 @@ it read in another version than the listed one it notes beside its image list (`
 its output is written: a result without such a note is of the version that was listed.
 """
 
+import threading
+
 import msgspec
 
 from core.containers.listing import Container
@@ -21,9 +23,19 @@ class Reading:
         self._container, self._any_version = container, any_version
         #: Names of the images that were read as they are now.
         self.changed: list[str] = []
+        #: Bytes of all images that were read.
+        self.bytes = 0
+        self._lock = threading.Lock()
 
     def read(self, image: ListedImage) -> bytes | ImageFailure:
         """See `Container.read`."""
+        answer = self._read(image)
+        if not isinstance(answer, ImageFailure):
+            with self._lock:
+                self.bytes += len(answer)
+        return answer
+
+    def _read(self, image: ListedImage) -> bytes | ImageFailure:
         if not self._any_version:
             return self._container.read(image)
         # Without its size: what was listed as too large may have been made smaller.

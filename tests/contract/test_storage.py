@@ -1,30 +1,11 @@
 """What a storage promises about long listings, on a local folder and on a real Azurite."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from core import storage as storage_module
-from core.config import Settings
-from core.storage import Storage, open_storage
-from tests.azurite_server import ACCOUNT, KEY, Azurite
-
-
-@pytest.fixture(params=["folder", "azurite"])
-def storage(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Storage:
-    if request.param == "folder":
-        return open_storage(Settings(storage_url=f"file://{tmp_path}/storage"))
-    azurite: Azurite = request.getfixturevalue("azurite")
-    container = f"own-{uuid4().hex[:8]}"
-    azurite.create_container(container)
-    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT)
-    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", KEY)
-    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", azurite.account_url)
-    return open_storage(Settings(storage_url=f"az://{container}"))
+from core.storage import Storage
 
 
 def test_files_below_a_folder_are_deleted_some_at_a_time(
@@ -41,6 +22,20 @@ def test_files_below_a_folder_are_deleted_some_at_a_time(
     assert counts == [10, 10, 6]
     assert storage.names("jobs/") == ["ab/job.json"]
     assert storage.delete_some("jobs/a/") == storage.delete_some("nowhere/") == 0
+
+
+def test_each_name_comes_once_from_any_place_on(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_module, "_PAGE", 3)
+    names = [f"2026-{month:02d}-01/{n}" for month in range(1, 6) for n in range(4)]
+    for name in (*names, "readme"):
+        storage.create(f"due/{name}", b"")
+    storage.create("due-other/2026-09-01/0", b"")
+    assert sorted(storage.each_name("due/")) == [*names, "readme"]
+    assert sorted(storage.each_name("due/", after="2026-03-01")) == [*names[8:], "readme"]
+    assert sorted(storage.each_name("due/", after="2026-03-02")) == [*names[12:], "readme"]
+    assert list(storage.each_name("due/", after="s")) == list(storage.each_name("nowhere/")) == []
 
 
 def test_names_of_folders(storage: Storage) -> None:

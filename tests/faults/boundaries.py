@@ -10,6 +10,7 @@ from core.retention import Retention
 from core.storage import Storage
 from core.used_weights import UsedWeights
 from core.webhook_log import WebhookLog
+from core.work_done import WorkDone
 
 #: The job folder, its parts, and the job store.
 WATCHED: tuple[type, ...] = (
@@ -18,6 +19,7 @@ WATCHED: tuple[type, ...] = (
     Retention,
     UsedWeights,
     WebhookLog,
+    WorkDone,
     JobStore,
 )
 
@@ -38,6 +40,7 @@ READING = frozenset(
         *("JobStore.get", "JobStore.live_workers", "JobStore.seconds_an_image"),
         *("JobStore.unfinished", "Retention.due", "Retention.ended_jobs", "Retention.is_gone"),
         *("Retention.sweeps", "WebhookLog.is_disabled", "WebhookLog.last_attempt"),
+        "WorkDone.total",
     ]
 )
 
@@ -76,5 +79,6 @@ OFF_THE_WAY: Mapping[str, str] = {
     "JobStore.when_due": "The API shows what webhooks wait for.",
     "JobStore.retire": "A worker says good-bye; without it, its last heartbeat grows old.",
     "WebhookLog.read": "The API shows what a webhook was told.",
+    "Retention.scheduled": "`megabatch usage` looks for jobs; it changes nothing.",
     "Retention.tombstone": "The API says that a job is gone.",
 }

@@ -41,7 +41,7 @@ def problems(run: Run, client: redis.Redis) -> list[str]:
     if SCENARIOS[run.scenario].vanishes:
         checks.append(verdict.nothing_left())
     else:
-        checks += [verdict.ended(), verdict.results(), verdict.webhook()]
+        checks += [verdict.ended(), verdict.results(), verdict.work(), verdict.webhook()]
     return [problem for check in checks for problem in check]
 
 
@@ -112,6 +112,17 @@ class _Verdict:
         yield from _differ("failed images", self._json(final, FileKind.FAILED_IMAGES), failed)
         yield from self._counts(final, len(merged), len(images), len(failed))
         yield from self._opening(final)
+
+    def work(self) -> Iterator[str]:
+        """What was read of each image that is not taken over was noted; all of it, if again."""
+        final = self._final()
+        if final.status is not JobStatus.COMPLETED:
+            return
+        read = [MENDED["bad.jpg"]] if self._scenario.kept else PICTURES.values()
+        least, noted = sum(map(len, read)), final.work.bytes
+        once = self._run.scenario == "plain" and self._fault is None
+        if noted < least or (once and noted > least):
+            yield f"bytes that were read: {noted}, and not {least}"
 
     def webhook(self) -> Iterator[str]:
         folder = self._folder / "webhooks"

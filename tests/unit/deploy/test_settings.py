@@ -60,7 +60,7 @@ def test_compose_reads_its_own_variables_and_no_others() -> None:
 
 
 def test_azures_variables_are_those_by_which_the_storage_is_tested() -> None:
-    names = ("test_storage.py", "test_azure_identity.py")
+    names = ("conftest.py", "test_azure_identity.py")
     tested = "".join((ROOT / "tests/contract" / name).read_text() for name in names)
     assert set(re.findall(r'setenv\("(AZURE_\w+)"', tested)) == OF_AZURE | NOT_SET_BY_HAND
 

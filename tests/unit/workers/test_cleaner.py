@@ -84,10 +84,10 @@ def test_shard_outputs_go_after_a_week_and_image_lists_stay(
     kept.touch()
     cleaner.round()
     before = kinds(tmp_path)
-    assert {"images", "shards", "kept", "results"} <= before
+    assert {"images", "shards", "kept", "work", "results"} <= before
     clock.now += 7 * DAY + timedelta(minutes=2)
     cleaner.round()
-    assert kinds(tmp_path) == before - {"shards", "kept"}
+    assert kinds(tmp_path) == before - {"shards", "kept", "work"}
     assert bench.store.get(J)
 
 
