@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from cli.data_folder import DATA_FOLDER, DataFolder
+from cli.data_folder import DATA_FOLDER, VARIABLE, DataFolder, data_option, folder_meant
 from cli.problems import API_KEY
 from cli.terminal import new_table, print_table, program, say
 from core.config import Settings
@@ -18,16 +18,7 @@ from core.keys import KEY_SECONDS, Key, Scope, checked_scopes, only_here
 if TYPE_CHECKING:
     from core.key_ring import KeyRing
 
-VARIABLE = "MEGABATCH_STORAGE_URL"
 _DEFAULT_SCOPES = (Scope.SUBMIT, Scope.READ)
-
-data_option = click.option(
-    "--data",
-    "data_folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help=f"Data folder of a `megabatch serve`. [default: the storage that {VARIABLE} names, else "
-    f"{DATA_FOLDER} where there is one here]",
-)
 
 
 @click.group()
@@ -128,19 +119,14 @@ def forbid_legacy(caller: str, data_folder: Path | None) -> None:
 
 def ring_of(data_folder: Path | None, environ: Mapping[str, str]) -> "KeyRing":
     """The keys of the service that is meant. Raises click.UsageError when none is, or two are."""
-    url = environ.get(VARIABLE, "").strip()
-    if url and data_folder is not None:
-        raise click.UsageError(
-            f"{VARIABLE} names the storage, and `megabatch serve` goes by it too. "
-            "Unset it, or leave --data away."
-        )
-    if not url and data_folder is None and not DATA_FOLDER.is_dir():
+    folder = folder_meant(data_folder, environ)
+    url = DataFolder(folder).storage.as_uri() if folder else environ.get(VARIABLE, "").strip()
+    if not url:
         raise click.UsageError(
             f"Whose keys? Name the data folder of `megabatch serve` with --data, or set {VARIABLE} "
             "as the service has it."
         )
-    folder = data_folder or DATA_FOLDER
-    return _opened(Settings(storage_url=url or DataFolder(folder).storage.as_uri()))
+    return _opened(Settings(storage_url=url))
 
 
 def advice(host: str, folder: DataFolder, environ: Mapping[str, str]) -> Iterator[str]:

@@ -7,9 +7,7 @@ the winner wrote. A missing file is FileNotFoundError; any other trouble is JobF
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -169,8 +167,6 @@ def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
 
     `impatient` is for the API, which answers within three seconds whatever happens.
     """
-    url = settings.storage_url
-    parts = urlsplit(url)
     # Plain http is spoken only where the operator's own endpoint setting asks for it (Azurite).
     client: ClientConfig = {"timeout": "60s", "connect_timeout": "5s", "allow_http": True}
     retry: RetryConfig = {"max_retries": 8}
@@ -178,12 +174,11 @@ def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
         client |= {"timeout": "2s", "connect_timeout": "1s"}
         retry = {"max_retries": 0}
     try:
-        if parts.scheme == "file":
-            path = Path(unquote(parts.path))
-            path.mkdir(parents=True, exist_ok=True)
+        if folder := settings.storage_folder:
+            folder.mkdir(parents=True, exist_ok=True)
             # A folder without files is none in the cloud either.
-            return Storage(LocalStore(path, automatic_cleanup=True))
-        return Storage(from_url(url, client_options=client, retry_config=retry))
+            return Storage(LocalStore(folder, automatic_cleanup=True))
+        return Storage(from_url(settings.storage_url, client_options=client, retry_config=retry))
     except (BaseError, ValueError, OSError) as error:
         raise ConfigError(
             f"MEGABATCH_STORAGE_URL cannot be opened: {redact(str(error)).partition(chr(10))[0]}"
