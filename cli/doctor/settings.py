@@ -19,7 +19,8 @@ def examine(case: Case) -> Findings:
     for error in case.faults:
         yield fault_of(_PART, "settings", error)
     yield from guarded(_PART, "secret keys", _secret_keys, case)
-    yield from guarded(_PART, "API keys", _api_keys, case)
+    if case.settings.storage_url:
+        yield from guarded(_PART, "API keys", _api_keys, case)
     yield from guarded(_PART, "allowed roots", _roots, case.settings)
     yield from guarded(_PART, "default model", _default_model, case.settings)
     if case.detects:
@@ -30,7 +31,9 @@ def examine(case: Case) -> Findings:
 def _origin(case: Case) -> str:
     if case.served:
         return f"of `megabatch serve` in {case.served.path}, as it was started last"
-    return "of the environment"
+    if case.settings.storage_url:
+        return "of the environment"
+    return "of the environment: no data folder of `megabatch serve` is here, or named by --data"
 
 
 def _secret_keys(case: Case) -> Findings:

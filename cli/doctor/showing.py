@@ -42,5 +42,5 @@ def told_findings(found: Sequence[Finding]) -> dict[str, Any]:
 def summary(found: Sequence[Finding]) -> str:
     """How many findings there are, and of them faults and warnings."""
     counts = Counter(finding.verdict for finding in found)
-    told = [f"{counts[Verdict.FAULT]} faults", f"{counts[Verdict.WARNING]} warnings"]
-    return f"{' and '.join(told)} in {len(found)} findings."
+    told = f"faults: {counts[Verdict.FAULT]}, warnings: {counts[Verdict.WARNING]}"
+    return f"{len(found)} findings; {told}."
