@@ -15,7 +15,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 
 from core.config import Settings
 from core.errors import ConfigError, JobFolderTrouble
-from core.secrets import redact
+from core.secrets import has_secret, redact
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -181,5 +181,14 @@ def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
         return Storage(from_url(settings.storage_url, client_options=client, retry_config=retry))
     except (BaseError, ValueError, OSError) as error:
         raise ConfigError(
-            f"MEGABATCH_STORAGE_URL cannot be opened: {redact(str(error)).partition(chr(10))[0]}"
+            f"MEGABATCH_STORAGE_URL cannot be opened: {_why(error, settings)}"
         ) from None
+
+
+def _why(error: Exception, settings: Settings) -> str:
+    if has_secret(settings.storage_url):  # the text repeats it
+        return (
+            "it holds credentials. Give them by variables of their own, such as "
+            "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN."
+        )
+    return redact(str(error)).partition("\n")[0]

@@ -1,7 +1,8 @@
 """What is examined: the settings of a service, and where they are from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import msgspec
@@ -16,6 +17,9 @@ from core.errors import ConfigError
 from core.queue import connect_redis
 
 _FOLDER, _KEYS, _REDIS = "MEGABATCH_MODEL_FOLDER", "MEGABATCH_SECRET_KEYS", "REDIS_URL"
+
+
+_Kept = TypeVar("_Kept")
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +60,8 @@ def case_of(named: Path | None, model: str, environ: Mapping[str, str]) -> Case:
 def _served(folder: DataFolder, model: str, given: Mapping[str, str]) -> Case:
     """The service of `megabatch serve`, with the settings of its last start."""
     faults: list[ConfigError] = []
-    kept, key = {}, ""
-    try:
-        kept = folder.kept_settings()
-        key = folder.kept_secret_key()
-    except ConfigError as error:
-        faults.append(error)
+    kept: dict[str, str] = _kept(folder.kept_settings, {}, faults)
+    key = _kept(folder.kept_secret_key, "", faults)
     url = given.get(_REDIS, "").strip() or kept.get(_REDIS, "")
     known = {name: text for name, text in kept.items() if text}
     own = {VARIABLE: folder.storage.as_uri(), _KEYS: given.get(_KEYS) or key, _REDIS: url}
@@ -74,6 +74,15 @@ def _served(folder: DataFolder, model: str, given: Mapping[str, str]) -> Case:
         no_redis=no_redis,
         model=model,
     )
+
+
+def _kept(read: Callable[[], _Kept], otherwise: _Kept, faults: list[ConfigError]) -> _Kept:
+    """What was kept; `otherwise`, and one more fault, where it cannot be used."""
+    try:
+        return read()
+    except ConfigError as error:
+        faults.append(error)
+        return otherwise
 
 
 def _why_not_asked(folder: DataFolder, settings: Settings, url: str) -> str:

@@ -39,7 +39,8 @@ def _origin(case: Case) -> str:
 def _secret_keys(case: Case) -> Findings:
     keys = case.settings.secret_keys
     if case.served and not keys:
-        yield ok(_PART, "secret keys", "none yet: `megabatch serve` makes one when it first starts")
+        if not case.faults:  # else they tell
+            yield ok(_PART, "secret keys", "none yet: `megabatch serve` makes one")
         return
     Sealer(keys)
     more = f"{len(keys)}: the first seals, all open" if len(keys) > 1 else "one"

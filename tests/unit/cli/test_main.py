@@ -61,6 +61,7 @@ def test_every_command_is_there(capsys: pytest.CaptureFixture[str]) -> None:
             "video",
             "post",
             "serve",
+            "doctor",
             "demo",
             "models",
             "keys",

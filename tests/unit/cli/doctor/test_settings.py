@@ -117,6 +117,6 @@ def test_a_service_of_this_machine_needs_no_keys(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
     found = look(case_of(folder.path, "", {"MEGABATCH_MODEL_FOLDER": str(tmp_path)}))
     assert {one.verdict for one in found.values()} == {Verdict.OK}
-    assert "makes one when it first starts" in found["secret keys"].seen
+    assert "`megabatch serve` makes one" in found["secret keys"].seen
     assert "this machine alone" in found["API keys"].seen
     assert str(folder.path) in found["settings"].seen

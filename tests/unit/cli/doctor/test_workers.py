@@ -10,8 +10,9 @@ from cli.doctor import workers
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, Verdict
 from core.job_store import JobStore
-from core.jobs import AcceptedJob, JobRequest, utc_now
+from core.jobs import utc_now
 from core.queue import connect_redis
+from tests.factories import accepted_job
 from tests.fixtures.redis_server import free_port
 from tests.unit.cli.doctor.conftest import by_what, changed, verdicts
 
@@ -29,15 +30,7 @@ def look(case: Case) -> dict[str, Finding]:
 
 def open_shards(store: JobStore, count: int, model: str = "demo") -> None:
     """A running job with so many open shards, which the reaper has seen."""
-    now = utc_now()
-    job = AcceptedJob(
-        id=JOB,
-        request=JobRequest(container_url="/pictures", model=model),
-        caller="north",
-        created_at=now,
-        expires_at=now + timedelta(days=1),
-    )
-    store.create(job)
+    store.create(accepted_job(JOB, model=model))
     for index in range(count):
         assert store.planned(JOB, index, 5)
     store.reap("reaper")
