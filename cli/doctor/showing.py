@@ -25,7 +25,7 @@ def findings_table(found: Sequence[Finding]) -> Table:
     table = new_table("VERDICT", "PART", "WHAT", "SEEN")
     for finding in found:
         verdict = Text(finding.verdict, _STYLES[finding.verdict])
-        told = advice(f"{finding.seen}. {finding.todo}" if finding.todo else finding.seen)
+        told = ". ".join(advice(text) for text in (finding.seen, finding.todo) if text)
         table.add_row(verdict, finding.part, printable(finding.what), told)
     return table
 
