@@ -31,7 +31,7 @@ class NotInstalled(ConfigError):
 
 def require(extra: str, what: str) -> None:
     """Raises NotInstalled where the extra, which `what` needs, is not installed whole."""
-    missing = next((module for module in MODULES[extra] if not _is_here(module)), None)
+    missing = next((module for module in MODULES[extra] if not is_here(module)), None)
     if missing:
         python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
         raise NotInstalled(
@@ -40,7 +40,8 @@ def require(extra: str, what: str) -> None:
         )
 
 
-def _is_here(module: str) -> bool:
+def is_here(module: str) -> bool:
+    """Whether the module is installed; it is not imported."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # not even the package that it is in

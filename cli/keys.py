@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from cli.data_folder import DATA_FOLDER, DataFolder
+from cli.data_folder import DATA_FOLDER, VARIABLE, DataFolder, data_option
 from cli.problems import API_KEY
-from cli.storage_source import VARIABLE, data_option, storage_settings
+from cli.storage_source import storage_settings
 from cli.terminal import new_table, print_table, program, say
 from core.config import Settings
 from core.keys import KEY_SECONDS, Key, Scope, checked_scopes, only_here

@@ -57,6 +57,12 @@ COMMANDS = (
     ("demo", "cli.demo:demo", "Try everything on five real photographs.", "serve"),
     ("api", "cli.programs:api", "Run the HTTP API alone.", "api"),
     ("worker", "cli.programs:worker", "Run one worker alone.", "worker"),
+    (
+        "doctor",
+        "cli.doctor.command:doctor",
+        "Examine what a service needs, as seen from here.",
+        "service",
+    ),
     ("keys", "cli.keys:keys", "API keys: who may use a service.", "service"),
     ("usage", "cli.usage:usage", "Tell what a service did in a month, and for whom.", "service"),
     (

@@ -13,10 +13,11 @@ from core.resealing import Resealing, open_resealing
 
 @click.command("reseal")
 def reseal() -> int:
-    """Seal all that the service keeps with the first of MEGABATCH_SECRET_KEYS.
+    """Seal what a service keeps with its newest key.
 
-    After that the other keys can go. Every process of the service must have been started with the
-    new key first by then: what one of them seals by an old key meanwhile is found and told.
+    The newest is the first of MEGABATCH_SECRET_KEYS; after that the others can go. Every process of
+    the service must have been started with the new key first: what one of them seals meanwhile by
+    an old one is found and told.
     """
     resealing = open_resealing(read_settings(os.environ))
     done, late = _pass(resealing), Counter[str]()

@@ -25,6 +25,12 @@ REDIS_SECONDS = 60.0
 #: Seconds that Redis gets to write its last second of data when it is stopped.
 REDIS_GRACE = 10.0
 
+#: The variables that `serve` sets by its options, which `megabatch doctor` is told of.
+_KEPT = (
+    *("MEGABATCH_ALLOWED_ROOTS", "MEGABATCH_MODEL_FILES"),
+    *("MEGABATCH_MODEL_FOLDER", "MEGABATCH_DEFAULT_MODEL"),
+)
+
 _LOOK_EVERY = 0.25
 _REDIS_TIMEOUT = 5.0
 # A server that listens everywhere is reached at the loopback address.
@@ -113,6 +119,7 @@ class System:
         """
         url = environment.get("REDIS_URL", "").strip() or self._start_redis(environment, lock)
         self._redis_url = url
+        self._keep_settings(environment, url)
         wait_for_redis(url, REDIS_SECONDS, self._check_starting)
         environment = {**environment, "REDIS_URL": url}
         for name, *arguments in self._programs():
@@ -126,6 +133,12 @@ class System:
                     kept_open=(lock,),
                 )
             )
+
+    def _keep_settings(self, environment: Mapping[str, str], url: str) -> None:
+        kept = {variable: environment.get(variable, "") for variable in _KEPT}
+        # One that the user named may hold a password.
+        own = {} if environment.get("REDIS_URL", "").strip() else {"REDIS_URL": url}
+        self.folder.keep_settings(kept | own)
 
     def _start_redis(self, environment: Mapping[str, str], lock: int) -> str:
         port = free_port()

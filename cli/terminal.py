@@ -113,4 +113,13 @@ def _as_typed(text: str) -> str:
 
     Messages may take several lines; whoever puts a name into one makes it `printable` first.
     """
-    return _plain(redact(text), "\n").replace(f"`{_NAME} ", f"`{program()} ")
+    return _typed(_plain(redact(text), "\n"))
+
+
+def advice(text: str) -> str:
+    """The text made `printable`, with its commands written likewise."""
+    return _typed(printable(text))
+
+
+def _typed(text: str) -> str:
+    return text.replace(f"`{_NAME} ", f"`{program()} ")

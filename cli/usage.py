@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from cli.data_folder import data_option
 from cli.service import json_option
-from cli.storage_source import data_option, storage_settings
+from cli.storage_source import storage_settings
 from cli.terminal import new_table, print_table, printable, say, say_warning
 from core.jobs import utc_now
 from core.usage import Month, Usage

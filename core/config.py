@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -102,9 +103,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: How the logs of the API and the workers are written: `json`, one object a line, or `text`.
     log_format: LogFormat = "json"
 
+    @property
+    def storage_folder(self) -> Path | None:
+        """Our own storage, where that is a local folder. Raises ValueError for what is no URL."""
+        parts = urlsplit(self.storage_url)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
     def __repr__(self) -> str:
         return "Settings(<hidden>)"
 
+
+_NO_STORAGE = (
+    "MEGABATCH_STORAGE_URL is not set. Name the place where MegaBatch keeps its jobs, such as "
+    "file:///srv/megabatch or az://container."
+)
 
 #: Variable, field of Settings, and how its text is read.
 VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
@@ -133,7 +145,16 @@ VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """The settings in `environ`. An empty variable counts as not set. Raises ConfigError."""
+    settings, faults = read_what_can_be(environ)
+    if faults:
+        raise faults[0]
+    return settings
+
+
+def read_what_can_be(environ: Mapping[str, str]) -> tuple[Settings, list[ConfigError]]:
+    """The settings, with the default of each variable that is at fault; and these faults."""
     values: dict[str, Any] = {}
+    faults: list[ConfigError] = []
     for variable, field, read in VARIABLES:
         text = environ.get(variable, "").strip()
         if not text:
@@ -141,10 +162,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         try:
             values[field] = read(text)
         except ValueError as error:
-            raise ConfigError(f"{variable} cannot be read: {error}") from error
+            faults.append(ConfigError(f"{variable} cannot be read: {error}"))
     if not values.get("storage_url"):
-        raise ConfigError(
-            "MEGABATCH_STORAGE_URL is not set. Name the place where MegaBatch keeps its jobs, "
-            "such as file:///srv/megabatch or az://container."
-        )
-    return Settings(**values)
+        faults.append(ConfigError(_NO_STORAGE))
+    return Settings(**values), faults

@@ -8,9 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -18,7 +16,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 
 from core.config import Settings
 from core.errors import ConfigError, JobFolderTrouble
-from core.secrets import redact
+from core.secrets import has_secret, redact
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -180,9 +178,7 @@ def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
 
     `impatient` is for the API, which answers within three seconds whatever happens.
     """
-    url = settings.storage_url
-    parts = urlsplit(url)
-    if parts.scheme == "az":
+    if settings.storage_url.startswith("az:"):
         _check_azure()
     # Plain http is spoken only where the operator's own endpoint setting asks for it (Azurite).
     client: ClientConfig = {"timeout": "60s", "connect_timeout": "5s", "allow_http": True}
@@ -191,13 +187,21 @@ def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
         client |= {"timeout": "2s", "connect_timeout": "1s"}
         retry = {"max_retries": 0}
     try:
-        if parts.scheme == "file":
-            path = Path(unquote(parts.path))
-            path.mkdir(parents=True, exist_ok=True)
+        if folder := settings.storage_folder:
+            folder.mkdir(parents=True, exist_ok=True)
             # A folder without files is none in the cloud either.
-            return Storage(LocalStore(path, automatic_cleanup=True))
-        return Storage(from_url(url, client_options=client, retry_config=retry))
+            return Storage(LocalStore(folder, automatic_cleanup=True))
+        return Storage(from_url(settings.storage_url, client_options=client, retry_config=retry))
     except (BaseError, ValueError, OSError) as error:
         raise ConfigError(
-            f"MEGABATCH_STORAGE_URL cannot be opened: {redact(str(error)).partition(chr(10))[0]}"
+            f"MEGABATCH_STORAGE_URL cannot be opened: {_why(error, settings)}"
         ) from None
+
+
+def _why(error: Exception, settings: Settings) -> str:
+    if has_secret(settings.storage_url):  # the text repeats it
+        return (
+            "it holds credentials. Give them by variables of their own, such as "
+            "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN."
+        )
+    return redact(str(error)).partition("\n")[0]

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core import storage as storage_module
-from core.storage import Storage
+from core.config import Settings
+from core.errors import ConfigError
+from core.storage import Storage, open_storage
 
 
 def test_files_below_a_folder_are_deleted_some_at_a_time(
@@ -87,3 +89,15 @@ def test_when_a_file_was_written(storage: Storage) -> None:
     assert abs(age) < timedelta(hours=1)
     with pytest.raises(FileNotFoundError):
         storage.written_at("live/b")
+
+
+@pytest.mark.parametrize("url", ["file://[x", "gopher://x", "nonsense"])
+def test_a_url_that_names_no_storage_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(ConfigError, match="MEGABATCH_STORAGE_URL cannot be opened"):
+        open_storage(Settings(storage_url=url))
+
+
+def test_credentials_in_a_url_are_not_told() -> None:
+    with pytest.raises(ConfigError, match="variables of their own") as raised:
+        open_storage(Settings(storage_url="az://user:canary@own"))
+    assert "canary" not in str(raised.value)

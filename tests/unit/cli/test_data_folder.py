@@ -49,3 +49,12 @@ def test_a_process_that_inherits_the_lock_holds_the_folder(tmp_path: Path) -> No
     heir.communicate(b"\n")
     with folder.locked():
         pass
+
+
+def test_nothing_is_made_for_who_only_looks(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path, made=False)
+    assert (folder.kept_secret_key(), folder.kept_settings()) == ("", {})
+    assert list(tmp_path.iterdir()) == []
+    key = folder.secret_key()
+    folder.keep_settings({"A": "b"})
+    assert (folder.kept_secret_key(), folder.kept_settings()) == (key, {"A": "b"})

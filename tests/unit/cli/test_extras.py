@@ -23,6 +23,7 @@ NEEDED = {
     "api": "api",
     "worker": "worker",
     "keys": "service",
+    "doctor": "service",
     "secret-key": "service",
 }
 

@@ -56,18 +56,8 @@ def test_every_command_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands == {
         *("submit", "retry-failed", "status", "jobs", "wait", "cancel", "results", "delete"),
         *("container-url", "link", "links", "priority", "webhooks", "webhook-secret"),
-        *(
-            "detect",
-            "video",
-            "post",
-            "serve",
-            "demo",
-            "models",
-            "keys",
-            "secret-key",
-            "api",
-            "worker",
-        ),
+        *("detect", "video", "post", "models", "serve", "demo", "api", "worker"),
+        *("doctor", "usage", "keys", "secret-key", "reseal"),
     }
 
 

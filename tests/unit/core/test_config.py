@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import VARIABLES, Settings, read_settings
+from core.config import VARIABLES, Settings, read_settings, read_what_can_be
 from core.errors import ConfigError
 
 LEAST = {"MEGABATCH_STORAGE_URL": "file:///srv"}
@@ -60,3 +60,20 @@ def test_storage_must_be_named() -> None:
 def test_settings_show_no_secret() -> None:
     settings = Settings(redis_url="redis://:CANARY@h/0", secret_keys=("CANARY",))
     assert "CANARY" not in repr(settings) and "CANARY" not in f"{settings}"
+
+
+def test_what_cannot_be_read_leaves_the_rest() -> None:
+    given = {"MEGABATCH_STALL_AFTER": "x", "MEGABATCH_LEAST_ROOM": "-1", "REDIS_URL": "redis://r"}
+    settings, faults = read_what_can_be(given)
+    assert settings == Settings(redis_url="redis://r")
+    assert [fault.message.split()[0] for fault in faults] == [
+        "MEGABATCH_STALL_AFTER", "MEGABATCH_LEAST_ROOM", "MEGABATCH_STORAGE_URL",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [("file:///srv/a%20b", Path("/srv/a b")), ("az://own", None), ("", None)],
+)
+def test_a_storage_may_be_a_folder(url: str, folder: Path | None) -> None:
+    assert Settings(storage_url=url).storage_folder == folder
