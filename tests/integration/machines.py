@@ -116,7 +116,8 @@ class Machine:
         return found | {"PATH": path, "TMPDIR": str(self.place("/tmp"))}
 
     def _here(self, text: str) -> str:
-        return str(self.place(text)) if text in _PLACES else text
+        scheme, path = ("file://", text[7:]) if text.startswith("file://") else ("", text)
+        return f"{scheme}{self.place(path)}" if path in _PLACES else text
 
 
 def have_own_names() -> bool:

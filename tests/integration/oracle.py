@@ -21,7 +21,10 @@ def expected_images(
     options: PipelineOptions = _AS_USUAL,
     detector: Detector | None = None,
 ) -> list[dict[str, Any]]:
-    """The `images` of a results file on these pictures, in list order; by the hash detector, or another."""
+    """The `images` of a results file on these pictures, in list order.
+
+    By the hash detector where no other is given.
+    """
 
     def read(image: ListedImage) -> bytes | ImageFailure:
         return pictures[image.name]
