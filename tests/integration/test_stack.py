@@ -23,7 +23,7 @@ from PIL import Image
 from core.job_reader import PREFIX
 from core.results.validator import validate
 from detection.detector import Detector
-from tests.azurite_server import ACCOUNT, KEY, Azurite
+from tests.azurite_server import KEY, Azurite
 from tests.fixtures.redis_server import free_port
 from tests.integration.machines import (
     Machine,
@@ -130,9 +130,7 @@ def stack(tmp_path: Path, azurite: Azurite) -> Iterator[Stack]:
         "MEGABATCH_STORAGE_URL": f"az://{jobs}",
         "MEGABATCH_ALLOWED_PRIVATE_RANGES": "127.0.0.0/8",
         "MEGABATCH_DEFAULT_MODEL": "demo",
-        "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT,
-        "AZURE_STORAGE_ACCOUNT_KEY": KEY,
-        "AZURE_STORAGE_ENDPOINT": azurite.account_url,
+        **azurite.variables,
     }
     with ExitStack() as around:
         yield Stack(tmp_path, values, around)
