@@ -4,6 +4,7 @@ What must stand once is written create-only: the first writer wins, and a later 
 the winner wrote. A missing file is FileNotFoundError; any other trouble is JobFolderTrouble.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _PIECE = 4 * 1024 * 1024
 #: How long a signed URL works: enough to begin a download, which may then last longer.
 _SIGNED_FOR = timedelta(minutes=10)
+#: What a local folder calls a file that is still written, and passes over itself. Copied into a
+#: cloud, it would be taken for a file of ours.
+_UNFINISHED = re.compile(r"#\d+$")
 #: Names of a long listing that are held at a time.
 _PAGE = 1000
 
@@ -103,6 +107,7 @@ class Storage:
                 meta["path"].removeprefix(folder)
                 for page in obstore.list(self._store, folder)
                 for meta in page
+                if not _UNFINISHED.search(meta["path"])
             )
 
     def folders(self, folder: str) -> list[str]:

@@ -1,8 +1,9 @@
-"""Finding shard outputs that stand but were not counted."""
+"""Finding what stands in a job folder but is not known, or is not whole."""
 
 import logging
 from collections.abc import Callable
 
+from core.job_folder import JobFolder
 from core.job_store import Tally
 from workers.context import WorkerContext
 from workers.shard_output import ShardRefused, tally_of
@@ -30,3 +31,17 @@ def read_tally(context: WorkerContext, job_id: str, index: int) -> Tally:
     """What an output that stands adds. Raises FileNotFoundError or ShardRefused."""
     output = context.folder.read_shard_output(job_id, index)
     return tally_of(output, context.folder.read_header(job_id, index).kept)
+
+
+def mend_end(folder: JobFolder, job_id: str) -> None:
+    """Take back the end of a job that was merged while our storage was copied, where the copy has
+    the final record and not the files that it names. The job is merged again.
+
+    For jobs of which Redis does not say that they have ended.
+    """
+    try:
+        final = folder.read_final(job_id)
+    except FileNotFoundError:
+        return
+    if not folder.retention.is_gone(job_id) and folder.torn.mend_end(final):
+        logger.error("%s: files of its end are missing; it is merged again", job_id)

@@ -8,6 +8,7 @@ from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.retention import Retention
 from core.storage import Storage
+from core.torn_copies import TornCopies
 from core.used_weights import UsedWeights
 from core.webhook_log import WebhookLog
 
@@ -16,6 +17,7 @@ WATCHED: tuple[type, ...] = (
     JobFolder,
     ChangedImages,
     Retention,
+    TornCopies,
     UsedWeights,
     WebhookLog,
     JobStore,
@@ -76,5 +78,6 @@ OFF_THE_WAY: Mapping[str, str] = {
     "JobStore.when_due": "The API shows what webhooks wait for.",
     "JobStore.retire": "A worker says good-bye; without it, its last heartbeat grows old.",
     "WebhookLog.read": "The API shows what a webhook was told.",
+    "TornCopies.mend_end": "It is for copies of our storage: see test_copies.py of the workers.",
     "Retention.tombstone": "The API says that a job is gone.",
 }

@@ -2,8 +2,12 @@
 
 import ipaddress
 import shutil
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 from uuid import uuid4
@@ -11,6 +15,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 import redis
+import urllib3
 from standardwebhooks import Webhook as Verifier
 
 from core.config import Settings
@@ -21,11 +26,13 @@ from tests.fixtures.redis_server import RedisServer
 from tests.fixtures.system import System
 from tests.integration.conftest import Pictures
 from tests.integration.moving import (
+    WORKERS,
     copy_what_is_new,
     ended_well,
     finished,
     shards_done,
     start_all,
+    start_worker,
     times_detected,
 )
 from tests.integration.oracle import expected_images
@@ -35,7 +42,7 @@ from tests.receiver import receiver
 pytestmark = pytest.mark.integration
 
 #: Seconds for an image: slow enough that a job is in the middle when something is done to it.
-DELAY = 0.1
+DELAY, SLOWER = 0.1, 0.5
 IMAGES = 200
 
 
@@ -193,3 +200,76 @@ def test_a_backup_taken_while_jobs_run(
     for job_id, content in results.items():
         assert system.fetch("GET", f"/v1/jobs/{job_id}/results") == content
     assert 0 < len(kept) < IMAGES
+
+
+def resubmit(system: System, body: dict[str, Any], key: str) -> str:
+    """Submit a job until it is accepted, as a client does that is told nothing."""
+    headers = {"Idempotency-Key": key}
+
+    def send() -> bool:
+        try:
+            answers.append(system.call("POST", "/v1/jobs", body, headers))
+        except urllib3.exceptions.HTTPError:
+            return False
+        return True
+
+    answers: list[dict[str, str]] = []
+    system.wait_until(send, "the job is accepted")
+    return answers[0]["id"]
+
+
+@contextmanager
+def polled(system: System, job_id: str) -> Iterator[set[int | None]]:
+    """What a job's polls are told meanwhile, again and again: None for an answer, 0 for nobody."""
+    told: set[int | None] = set()
+    over = threading.Event()
+
+    def poll() -> None:
+        while not over.wait(0.02):
+            told.add(system.refusal("GET", f"/v1/jobs/{job_id}"))
+
+    with ThreadPoolExecutor(1) as pool:
+        polling = pool.submit(poll)
+        try:
+            yield told
+        finally:
+            over.set()
+            polling.result()
+
+
+def update(system: System, running: str, body: dict[str, Any]) -> str:
+    """Start all processes anew, as Compose does: of each service the old one ends, then a new one
+    starts; `running` is a job that runs meanwhile. The id of one that was submitted to no API.
+    """
+    system.end("control")
+    system.start_control()
+    system.end("api")
+    with ThreadPoolExecutor(1) as pool:
+        submitted = pool.submit(resubmit, system, body, "again")
+        system.start_api()
+        job_id = submitted.result()
+    for name, delay in zip(WORKERS, (SLOWER, 0.0), strict=True):
+        assert system.job(running)["status"] == "running"
+        system.end(name)
+        system.environment["HASH_DETECTOR_DELAY"] = str(delay)
+        start_worker(system, name)
+    system.wait_until(lambda: system.live_workers() == len(WORKERS), "the workers live")
+    return job_id
+
+
+def test_an_update_while_a_job_runs(system: System, pictures: Pictures, notes: Path) -> None:
+    pictures.add(IMAGES)
+    start_all(system, notes, delay=SLOWER)
+    body = {"container_url": str(pictures.folder)}
+    first = system.submit(**body)
+    system.wait_until(
+        lambda: system.job(first)["progress"]["shards_running"] == len(WORKERS), "both work"
+    )
+    with polled(system, first) as told:
+        second = update(system, first, {**body, "first_n": 20})
+        assert ended_well(system, second) and ended_well(system, first)
+    assert told == {None, 0}
+    assert system.results(first)["images"] == expected_images(pictures.content)
+    names = sorted(pictures.content)[:20]
+    assert system.results(second)["images"] == expected_images(pictures.content, names)
+    assert lost_leases(system) == {}
