@@ -18,7 +18,10 @@ class _Planned(msgspec.Struct):
 
 
 class TornCopies:
-    """The job folders of one storage. Each method raises JobFolderTrouble when it does not answer."""
+    """The job folders of one storage.
+
+    Each method raises JobFolderTrouble when it does not answer.
+    """
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -55,12 +58,23 @@ class TornCopies:
                 return index
         return known
 
-    def mend_end(self, final: FinalRecord) -> bool:
-        """Delete a final record that names files which are not there. Returns whether it did."""
-        torn = not all(self._storage.exists(path) for path in final.paths)
-        if torn:
-            self._storage.delete(f"jobs/{final.id}/final.json")
-        return torn
+    def has_files(self, final: FinalRecord) -> bool:
+        """Whether every file stands that the final record names."""
+        return all(self._storage.exists(path) for path in final.paths)
+
+    def take_back(self, final: FinalRecord) -> None:
+        """The job has not ended: see `workers/recovery.py` for when this is so."""
+        self.make_live(final.id)
+        self._storage.delete(f"jobs/{final.id}/final.json")
+
+    def job_ids(self) -> list[str]:
+        """Ids of all jobs of which there is any file, in order."""
+        return self._storage.folders("jobs/")
+
+    def make_live(self, job_id: str) -> None:
+        """Have the reaper look after a job that was accepted, and has no end."""
+        if self._storage.exists(f"jobs/{job_id}/job.json"):
+            self._storage.create(f"live/{job_id}", b"")
 
 
 def _name(index: int) -> str:

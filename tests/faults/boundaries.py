@@ -64,6 +64,8 @@ def all_methods() -> set[str]:
     return {f"{one.__name__}.{name}" for one in WATCHED for name in public_methods(one)}
 
 
+_OF_COPIES = "It is for copies of our storage, and tried in tests/unit/workers/test_copies.py."
+
 #: Why no scenario here needs to call them. A new method belongs here or on a job's way.
 OFF_THE_WAY: Mapping[str, str] = {
     "JobFolder.results_path": "Makes a name, and touches nothing.",
@@ -78,6 +80,10 @@ OFF_THE_WAY: Mapping[str, str] = {
     "JobStore.when_due": "The API shows what webhooks wait for.",
     "JobStore.retire": "A worker says good-bye; without it, its last heartbeat grows old.",
     "WebhookLog.read": "The API shows what a webhook was told.",
-    "TornCopies.mend_end": "It is for copies of our storage: see test_copies.py of the workers.",
+    "TornCopies.has_files": _OF_COPIES,
+    "TornCopies.job_ids": _OF_COPIES,
+    "TornCopies.make_live": _OF_COPIES,
+    "TornCopies.take_back": _OF_COPIES,
+    "Retention.unschedule": _OF_COPIES,
     "Retention.tombstone": "The API says that a job is gone.",
 }
