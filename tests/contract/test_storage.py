@@ -92,3 +92,15 @@ def test_when_a_file_was_written(storage: Storage) -> None:
     assert abs(age) < timedelta(hours=1)
     with pytest.raises(FileNotFoundError):
         storage.written_at("live/b")
+
+
+def test_a_file_that_is_still_written_is_none_of_ours(storage: Storage, tmp_path: Path) -> None:
+    storage.create("due/2026-03-02/a", b"")
+    # What a local folder calls it, and what a cloud holds into which that folder was copied.
+    if (tmp_path / "storage").exists():
+        (tmp_path / "storage/due/2026-03-02/b#1").touch()
+    else:
+        storage.create("due/2026-03-02/b#1", b"")
+    assert storage.names("due/") == ["2026-03-02/a"]
+    storage.delete_some("due/")
+    assert storage.names("due/") == []

@@ -15,16 +15,19 @@ from typing import Any
 import pytest
 
 from core.config import Settings
-from core.jobs import JobStatus
+from core.jobs import FinalRecord, JobStatus, utc_now
+from core.retention import KEPT_AFTER_END
 from core.storage import Storage
 from tests.integration.oracle import expected_images
 from tests.pictures import jpeg
 from tests.unit.workers.conftest import Bench, J
 from tests.unit.workers.test_aggregator import served
+from workers import recovery
 from workers.aggregator import merge_job
 from workers.cleaner import Cleaner
 from workers.planner import plan_job
 from workers.reaper import Reaper
+from workers.recovery import mend_end
 from workers.shard_runner import run_shard
 
 IMAGES = 20
@@ -153,14 +156,20 @@ def copies(states: list[Files], order: Order, passes: int) -> list[Files]:
     return list(found.values())
 
 
-def restored(bench: Bench, root: Path, copy: Files) -> list[dict[str, Any]]:
-    """What a job's results hold that goes on from a copy, with an empty Redis."""
+def restored(
+    bench: Bench, root: Path, copy: Files, begins: Sequence[type[Cleaner | Reaper]]
+) -> list[dict[str, Any]]:
+    """What a job's results hold that goes on from a copy, with an empty Redis.
+
+    `begins`: who looks at it first.
+    """
     shutil.rmtree(root)
     for path, data in copy.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(data)
     bench.store._redis.flushall()
-    Cleaner(bench.context).round()
+    for begin in begins:
+        begin(bench.context).round()
     Reaper(bench.context).round()
     drive(bench)
     final, results = served(bench)
@@ -176,5 +185,79 @@ def test_each_copy_is_enough(
 ) -> None:
     made = copies(states, order, passes)
     expected = expected_images(pictures)
-    for copy in made:
-        assert restored(bench, root, copy) == expected, sorted(copy)
+    for copy, begins in zip(made, itertools.cycle([(Cleaner, Reaper), (Reaper, Cleaner)])):
+        assert restored(bench, root, copy, begins) == expected, sorted(copy)
+
+
+def test_copies_lack_what_they_need(states: list[Files]) -> None:
+    """Otherwise the test above would be about nothing."""
+    final = f"jobs/{J}/final.json"
+
+    def some(order: Order, passes: int, lacks: Callable[[Files], bool]) -> bool:
+        return any(lacks(copy) for copy in copies(states, order, passes))
+
+    def without_files(copy: Files) -> bool:
+        return final in copy and not any("/results/" in path for path in copy)
+
+    def without_a_word(copy: Files) -> bool:
+        return final not in copy and f"live/{J}" not in copy
+
+    def without_a_list(copy: Files) -> bool:
+        first, second = (f"jobs/{J}/images/{n:07d}.ndjson" for n in range(2))
+        return second in copy and first not in copy
+
+    # rsync comes to a final record before the files that it names.
+    assert not some(by_rsync, 1, without_files)
+    assert some(backwards, 1, without_files) and some(backwards, 2, without_files)
+    # The second pass finds the end of each job that was no longer live when the first looked.
+    assert some(by_rsync, 1, without_a_word) and not some(by_rsync, 2, without_a_word)
+    assert some(by_rsync, 2, without_a_list)
+
+
+def ended(bench: Bench) -> FinalRecord:
+    """A job that has ended, and of which the results file is missing."""
+    drive(bench)
+    final = bench.folder.read_final(J)
+    assert final.results
+    bench.folder._storage.delete(final.results)
+    return final
+
+
+def test_a_job_of_long_ago_is_not_done_again(
+    bench: Bench, pictures: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.accept()
+    final = ended(bench)
+    monkeypatch.setattr(recovery, "utc_now", lambda: final.finished_at + KEPT_AFTER_END)
+    assert list(bench.folder.sweep_shard_outputs(J))
+    assert not mend_end(bench.folder, J)
+    assert bench.folder.read_final(J) == final
+
+
+def test_a_deleted_job_is_not_done_again(bench: Bench, pictures: Files) -> None:
+    bench.accept()
+    final = ended(bench)
+    job = bench.folder.read_shown(J)
+    bench.folder.retention.bury(bench.folder.retention.begin_sweep(job, final, utc_now()))
+    assert not mend_end(bench.folder, J)
+
+
+def test_what_was_to_be_done_after_the_end_is_forgotten_with_it(
+    bench: Bench, pictures: Files
+) -> None:
+    bench.accept()
+    ended(bench)
+    assert mend_end(bench.folder, J)
+    assert bench.folder.live_ids() == [J] and list(bench.folder.retention.ended_jobs()) == []
+
+
+def test_a_list_that_a_listing_passed_by_is_not_missed(
+    bench: Bench, pictures: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.accept()
+    plan_job(bench.context, J)
+    names = Storage.names
+    monkeypatch.setattr(Storage, "names", lambda *known: names(*known)[1:])
+    assert bench.folder.torn.mend_lists(J) == []
+    monkeypatch.undo()
+    assert bench.folder.count_image_lists(J) == bench.folder.read_plan(J).shards
