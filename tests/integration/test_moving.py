@@ -127,7 +127,7 @@ def test_from_one_machine_to_a_cluster(
         done = system.submit(container_url=url, first_n=10)
         assert system.wait(done)["status"] == "completed"
         links = system.call("POST", f"/v1/jobs/{done}/links", {})["urls"]
-        results = system.fetch("GET", f"/v1/jobs/{done}/results")
+        results = results_of(system, done)
         secret = system.call("GET", "/v1/webhook-secret")["secret"]
         webhook = {"url": server.url, "events": ["job.completed"]}
         job_id = system.submit(container_url=url, webhook=webhook)
@@ -148,7 +148,7 @@ def test_from_one_machine_to_a_cluster(
     assert times_detected(notes, pictures, rest) == {1}
     assert lost_leases(cluster) == {}
     assert ended_well(cluster, done)
-    assert cluster.fetch("GET", f"/v1/jobs/{done}/results") == results
+    assert results_of(cluster, done) == results
     with urlopen(cluster.url + urlsplit(links["results"]).path, timeout=20) as followed:
         assert followed.read() == results
     assert cluster.call("GET", "/v1/webhook-secret")["secret"] == secret
@@ -164,42 +164,50 @@ def test_a_backup_taken_while_jobs_run(
     tmp_path: Path,
 ) -> None:
     copy, folder = tmp_path / "copy", str(pictures.folder)
-    pictures.add(IMAGES)
+    pictures.add(IMAGES, "long")
+    pictures.add(IMAGES // 2, "short")
     # Given: jobs of which one ends before the first pass, one between the two, and two after them.
     start_all(system, notes, delay=DELAY)
-    before = system.submit(container_url=folder, first_n=5)
+    before = system.submit(container_url=folder, prefix="short/", first_n=5)
     assert system.wait(before)["status"] == "completed"
-    long = system.submit(container_url=folder)
-    between = system.submit(container_url=folder, prefix="north/0000", first_n=5)
-    after = system.submit(container_url=folder, first_n=IMAGES // 2)
-    jobs = {before: 5, long: IMAGES, between: 5, after: IMAGES // 2}
+    long = system.submit(container_url=folder, prefix="long/")
+    between = system.submit(container_url=folder, prefix="short/", first_n=10)
+    after = system.submit(container_url=folder, prefix="short/")
     copy_what_is_new(storage, copy)
     assert system.wait(between)["status"] == "completed"
     system.wait_until(lambda: shards_done(system, long) > 0, "a shard is done")
     assert copy_what_is_new(storage, copy) > 0
-    results = {
-        job_id: system.fetch("GET", f"/v1/jobs/{job_id}/results") for job_id in (before, between)
-    }
+    results = {job_id: results_of(system, job_id) for job_id in (before, between)}
     # When: all is lost, and the copy put in its place.
-    for name in list(system.processes):
-        system.kill(name)
-    own_server.kill()
-    shutil.rmtree(own_server.folder)
-    shutil.rmtree(storage)
+    lose_all(system, own_server, storage)
     kept = finished(copy, long)
     copy.rename(storage)
     own_server.folder.mkdir()
     own_server.start()
-    start_all(system, notes)
+    start_all(system, tmp_path / "notes again")
     # Then
     names = sorted(pictures.content)
-    for job_id, count in jobs.items():
+    jobs = {long: names[:IMAGES], after: names[IMAGES:], before: names[IMAGES:][:5]}
+    for job_id, listed in jobs.items():
         assert ended_well(system, job_id)
-        images = expected_images(pictures.content, names[:count])
-        assert system.results(job_id)["images"] == images
+        assert system.results(job_id)["images"] == expected_images(pictures.content, listed)
     for job_id, content in results.items():
-        assert system.fetch("GET", f"/v1/jobs/{job_id}/results") == content
+        assert results_of(system, job_id) == content
     assert 0 < len(kept) < IMAGES
+    assert times_detected(tmp_path / "notes again", pictures.content, kept) == {0}
+
+
+def lose_all(system: System, server: RedisServer, storage: Path) -> None:
+    """What a machine loses that burns."""
+    for name in list(system.processes):
+        system.kill(name)
+    server.kill()
+    shutil.rmtree(server.folder)
+    shutil.rmtree(storage)
+
+
+def results_of(system: System, job_id: str) -> bytes:
+    return system.fetch("GET", f"/v1/jobs/{job_id}/results")
 
 
 def resubmit(system: System, body: dict[str, Any], key: str) -> str:
