@@ -189,6 +189,25 @@ def test_each_copy_is_enough(
         assert restored(bench, root, copy, begins) == expected, sorted(copy)
 
 
+def at_random(states: list[Files], seed: int) -> Files:
+    """A copy in one pass, in some order, while the job goes on at some pace."""
+    chance = random.Random(seed)
+    paths = sorted(set().union(*states))
+    chance.shuffle(paths)
+    moments = sorted(chance.choices(range(len(states)), k=len(paths)))
+    seen = zip(paths, moments, strict=True)
+    return {path: states[moment][path] for path, moment in seen if path in states[moment]}
+
+
+def test_a_copy_made_in_any_way_is_enough(
+    bench: Bench, root: Path, pictures: Files, states: list[Files]
+) -> None:
+    expected = expected_images(pictures)
+    for seed in range(100):
+        copy = at_random(states, seed)
+        assert restored(bench, root, copy, (Cleaner, Reaper)) == expected, (seed, sorted(copy))
+
+
 def test_copies_lack_what_they_need(states: list[Files]) -> None:
     """Otherwise the test above would be about nothing."""
     final = f"jobs/{J}/final.json"
