@@ -72,6 +72,13 @@ PROTECTIONS = (
         (_COPIES,),
     ),
     Protection(
+        "a shard that was counted and is none of the plan is forgotten",
+        "core/lua/listed.lua",
+        "if tonumber(shard) >= shards then",
+        "if false then",
+        (_COPIES,),
+    ),
+    Protection(
         "a job of which a copy has neither end nor live name is found",
         "workers/restoring.py",
         "        folder.torn.make_live(job_id)",

@@ -30,7 +30,8 @@ from workers.reaper import Reaper
 from workers.recovery import mend_end
 from workers.shard_runner import run_shard
 
-IMAGES = 20
+#: Of one job: two shards, or four.
+IMAGES, MORE_IMAGES = 20, 60
 #: What a storage holds: each path with its bytes.
 Files = dict[str, bytes]
 Order = Callable[[Sequence[str]], list[str]]
@@ -106,15 +107,20 @@ def drive(bench: Bench) -> None:
         "run_shard": run_shard,
         "merge_job": merge_job,
     }
-    while messages := bench.outbox.take():
+    for _ in range(MORE_IMAGES):
+        messages = bench.outbox.take()
         for message in messages:
             place = [] if message.index is None else [message.index]
             work[message.task](bench.context, message.job_id, *place)
+        if not messages:
+            return
+    pytest.fail("there is always more to do")
 
 
 @pytest.fixture
-def pictures(bench: Bench) -> Files:
-    pictures = {f"{n:02d}.jpg": jpeg(n, 24, 16) for n in range(IMAGES)}
+def pictures(bench: Bench, request: pytest.FixtureRequest) -> Files:
+    count = getattr(request, "param", IMAGES)
+    pictures = {f"{n:02d}.jpg": jpeg(n, 24, 16) for n in range(count)}
     for name, data in pictures.items():
         bench.add(name, content=data)
     return pictures
@@ -199,6 +205,7 @@ def at_random(states: list[Files], seed: int) -> Files:
     return {path: states[moment][path] for path, moment in seen if path in states[moment]}
 
 
+@pytest.mark.parametrize("pictures", [IMAGES, MORE_IMAGES], indirect=True)
 def test_a_copy_made_in_any_way_is_enough(
     bench: Bench, root: Path, pictures: Files, states: list[Files]
 ) -> None:
