@@ -79,6 +79,11 @@ class Retention:
         for path in _schedule(job, final):
             self._storage.create(path, b"")
 
+    def unschedule(self, job: AcceptedJob, final: FinalRecord) -> None:
+        """The job has not ended after all."""
+        for path in _schedule(job, final):
+            self._storage.delete(path)
+
     def due(self, now: datetime) -> Iterator[Due]:
         """What is due, the oldest first. Memory holds one day."""
         latest = _DUE + now.astimezone(UTC).strftime(_STAMP)

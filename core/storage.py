@@ -5,6 +5,7 @@ the winner wrote. A missing file is FileNotFoundError; any other trouble is JobF
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _PIECE = 4 * 1024 * 1024
 #: How long a signed URL works: enough to begin a download, which may then last longer.
 _SIGNED_FOR = timedelta(minutes=10)
+#: What a local folder calls a file that is still written, and passes over itself. Copied into a
+#: cloud, it would be taken for a file of ours.
+_UNFINISHED = re.compile(r"#\d+$")
 #: Names of a long listing that are held at a time.
 _PAGE = 1000
 
@@ -105,7 +109,8 @@ class Storage:
         with _translated("list"):
             for page in obstore.list(self._store, folder, offset=offset, chunk_size=_PAGE):
                 for meta in page:
-                    yield meta["path"].removeprefix(folder)
+                    if not _UNFINISHED.search(meta["path"]):
+                        yield meta["path"].removeprefix(folder)
 
     def folders(self, folder: str) -> list[str]:
         """The names of the folders directly in a folder (`due/`), in order."""

@@ -63,6 +63,15 @@ class Azurite:
     def account_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """What processes are told whose own storage is in it."""
+        return {
+            "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT,
+            "AZURE_STORAGE_ACCOUNT_KEY": KEY,
+            "AZURE_STORAGE_ENDPOINT": self.account_url,
+        }
+
     def service(self) -> BlobServiceClient:
         return BlobServiceClient(self.account_url, credential=KEY)
 

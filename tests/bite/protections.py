@@ -16,6 +16,7 @@ class Protection(msgspec.Struct, frozen=True):
 
 _STORE = "tests/unit/core/test_job_store.py"
 _WORLD = "tests/unit/core/test_job_world.py"
+_COPIES = "tests/unit/workers/test_copies.py"
 _SHARDS = "tests/unit/workers/test_shard_runner.py"
 
 PROTECTIONS = (
@@ -56,6 +57,41 @@ PROTECTIONS = (
         (_STORE, "tests/unit/core/test_jobs.py"),
     ),
     # What is lost is found.
+    Protection(
+        "a job whose results a copy lacks is merged again",
+        "workers/recovery.py",
+        "if folder.torn.has_files(final) or",
+        "if True or",
+        (_COPIES,),
+    ),
+    Protection(
+        "image lists behind one that a copy lacks are made again",
+        "core/torn_copies.py",
+        "        for path in torn:",
+        "        for path in ():",
+        (_COPIES,),
+    ),
+    Protection(
+        "a shard that was counted and is none of the plan is forgotten",
+        "core/lua/listed.lua",
+        "if tonumber(shard) >= shards then",
+        "if false then",
+        (_COPIES,),
+    ),
+    Protection(
+        "a job of which a copy has neither end nor live name is found",
+        "workers/restoring.py",
+        "        folder.torn.make_live(job_id)",
+        "        pass",
+        (_COPIES,),
+    ),
+    Protection(
+        "files that a local folder had begun are none in a cloud",
+        "core/storage.py",
+        'if not _UNFINISHED.search(meta["path"])',
+        "if True",
+        ("tests/contract/test_storage.py",),
+    ),
     Protection(
         "expired leases are taken back",
         "core/lua/reap.lua",

@@ -8,6 +8,7 @@ from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.retention import Retention
 from core.storage import Storage
+from core.torn_copies import TornCopies
 from core.used_weights import UsedWeights
 from core.webhook_log import WebhookLog
 from core.work_done import WorkDone
@@ -17,6 +18,7 @@ WATCHED: tuple[type, ...] = (
     JobFolder,
     ChangedImages,
     Retention,
+    TornCopies,
     UsedWeights,
     WebhookLog,
     WorkDone,
@@ -65,6 +67,8 @@ def all_methods() -> set[str]:
     return {f"{one.__name__}.{name}" for one in WATCHED for name in public_methods(one)}
 
 
+_OF_COPIES = "It is for copies of our storage, and tried in tests/unit/workers/test_copies.py."
+
 #: Why no scenario here needs to call them. A new method belongs here or on a job's way.
 OFF_THE_WAY: Mapping[str, str] = {
     "JobFolder.results_path": "Makes a name, and touches nothing.",
@@ -80,5 +84,10 @@ OFF_THE_WAY: Mapping[str, str] = {
     "JobStore.retire": "A worker says good-bye; without it, its last heartbeat grows old.",
     "WebhookLog.read": "The API shows what a webhook was told.",
     "Retention.scheduled": "`megabatch usage` looks for jobs; it changes nothing.",
+    "TornCopies.has_files": _OF_COPIES,
+    "TornCopies.job_ids": _OF_COPIES,
+    "TornCopies.make_live": _OF_COPIES,
+    "TornCopies.take_back": _OF_COPIES,
+    "Retention.unschedule": _OF_COPIES,
     "Retention.tombstone": "The API says that a job is gone.",
 }

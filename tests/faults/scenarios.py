@@ -57,7 +57,8 @@ _PLAIN = (
     *("JobStore.reap", "JobStore.release", "JobStore.restore_ended"),
     *("JobStore.seconds_an_image", "JobStore.unfinished"),
     *("Retention.due", "Retention.ended_jobs", "Retention.is_gone", "Retention.schedule"),
-    *("Retention.sweeps", "UsedWeights.noted", "WorkDone.note", "WorkDone.total"),
+    *("Retention.sweeps", "TornCopies.mend_lists", "UsedWeights.noted"),
+    *("WorkDone.note", "WorkDone.total"),
 )
 
 SCENARIOS: dict[str, Scenario] = {

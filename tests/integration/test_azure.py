@@ -14,7 +14,7 @@ import pytest
 
 from core.config import Settings
 from core.containers.names import is_image_name
-from tests.azurite_server import ACCOUNT, KEY, Azurite
+from tests.azurite_server import Azurite
 from tests.fixtures.system import SLOW, Refused, System
 from tests.hostile_names import HOSTILE, is_blob_name
 from tests.integration.oracle import expected_images
@@ -36,11 +36,7 @@ def cloud(settings: Settings, azurite: Azurite, tmp_path: Path) -> Iterator[Syst
     logs = tmp_path / "logs"
     logs.mkdir()
     system = System(settings, logs)
-    system.environment |= {
-        "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT,
-        "AZURE_STORAGE_ACCOUNT_KEY": KEY,
-        "AZURE_STORAGE_ENDPOINT": azurite.account_url,
-    }
+    system.environment |= azurite.variables
     yield system
     system.stop()
 

@@ -1,8 +1,5 @@
 """Workers that stop, or do not work, without being killed: nothing is counted against any shard."""
 
-import signal
-import subprocess
-
 import pytest
 import redis
 
@@ -35,13 +32,7 @@ def test_busy_worker_that_is_asked_to_stop_gives_its_shard_back(
         return bool(system.job(job_id)["progress"]["shards_running"])
 
     system.wait_until(is_at_work, "a shard runs")
-    worker = system.processes.pop("one")
-    worker.send_signal(signal.SIGTERM)
-    try:
-        assert worker.wait(25) == 0
-    except subprocess.TimeoutExpired:
-        worker.kill()
-        raise
+    system.end("one")
     assert system.job(job_id)["progress"]["shards_running"] == 0
     system.environment["HASH_DETECTOR_DELAY"] = "0"
     system.start_hash_worker("two")
@@ -55,9 +46,7 @@ def test_idle_worker_stops(system: System) -> None:
     system.start_hash_worker("one")
     system.start_api()
     system.wait_until(lambda: system.live_workers() == 1, "the worker lives")
-    worker = system.processes.pop("one")
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(25) == 0
+    system.end("one")
     system.wait_until(lambda: system.live_workers() == 0, "it is not counted", timeout=5)
 
 

@@ -8,12 +8,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/reliability.md").read_text()
-ROWS = {match[1]: match[2] for match in re.finditer(r"^\| ([FJIS]\d+) \|(.*)$", PAGE, re.MULTILINE)}
+ROWS = {
+    match[1]: match[2] for match in re.finditer(r"^\| ([FJISM]\d+) \|(.*)$", PAGE, re.MULTILINE)
+}
 FAULTS = [
     *(f"F{number}" for number in range(1, 31)),
     *(f"J{number}" for number in range(31, 45)),
     *(f"I{number}" for number in range(45, 51)),
     *(f"S{number}" for number in range(51, 61)),
+    *(f"M{number}" for number in range(61, 65)),
 ]
 
 

@@ -40,9 +40,14 @@ def program(name: str, *words: str, folder: Path) -> str:
 
 def composed(folder: Path, *files: str, settings: str = "") -> Fields:
     """What Compose makes of these files and settings, in a copy of them."""
+    return composed_by(f"REDIS_PASSWORD=secret\n{settings}\n", folder, *files)
+
+
+def composed_by(env: str, folder: Path, *files: str) -> Fields:
+    """What Compose makes of these files and this `.env`, in a copy of them."""
     for name in files:
         (folder / name).write_text((DEPLOY / name).read_text())
-    (folder / ".env").write_text(f"REDIS_PASSWORD=secret\n{settings}\n")
+    (folder / ".env").write_text(env)
     named = [word for name in files for word in ("--file", name)]
     text = program("docker-compose", *named, "--profile", "*", "config", folder=folder)
     read: Fields = yaml.safe_load(text)
