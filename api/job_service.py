@@ -193,7 +193,7 @@ class JobService:
         if job is None:
             # What Redis knows was not deleted.
             self._refuse_gone(job_id)
-            final = self._whole_end(job_id)
+            final = self._final_or_none(job_id)
             if final is None:
                 raise BeingRestored()
             return JobView(ended_job(final, shown), shown, final)
@@ -209,7 +209,7 @@ class JobService:
 
     def kept_until(self, job_id: str, caller: Caller) -> datetime:
         """When the job goes by itself, as far as that is known. Raises as `shown` does."""
-        expires_at, final = self.shown(job_id, caller).expires_at, self._whole_end(job_id)
+        expires_at, final = self.shown(job_id, caller).expires_at, self._final_or_none(job_id)
         return deleted_at(expires_at, final) if final else expires_at
 
     def _known(self, job_id: str, caller: Caller) -> Shown:
@@ -258,16 +258,6 @@ class JobService:
             return self._final(job_id)
         except FileNotFoundError:
             return None
-
-    def _whole_end(self, job_id: str) -> FinalRecord | None:
-        """The final record of a job that Redis may not know; None while files of its end are
-        missing. Then workers take the record back, so it is not remembered.
-        """
-        try:
-            final = self._folder.read_final(job_id)
-        except FileNotFoundError:
-            return None
-        return final if self._folder.torn.has_files(final) else None
 
     # Cancelling.
 

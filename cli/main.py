@@ -72,6 +72,12 @@ COMMANDS = (
         "service",
     ),
     (
+        "mend",
+        "cli.mend:mend",
+        "Mend a copy of a storage before a service starts on it.",
+        "service",
+    ),
+    (
         "reseal",
         "cli.reseal:reseal",
         "Seal what a service keeps with its newest key.",

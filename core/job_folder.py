@@ -20,7 +20,6 @@ from core.jobs import AcceptedJob, FinalRecord
 from core.retention import Retention
 from core.sealing import Sealer
 from core.storage import Storage, Writer, open_storage
-from core.torn_copies import TornCopies
 from core.used_weights import UsedWeights
 from core.webhook_log import WebhookLog
 from core.work_done import WorkDone
@@ -45,7 +44,6 @@ class JobFolder:
         self._sealer = sealer
         self.changed = ChangedImages(storage)
         self.retention = Retention(storage)
-        self.torn = TornCopies(storage)
         self.webhooks = WebhookLog(storage)
         self.weights = UsedWeights(storage)
         self.work = WorkDone(storage)

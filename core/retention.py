@@ -79,11 +79,6 @@ class Retention:
         for path in _schedule(job, final):
             self._storage.create(path, b"")
 
-    def unschedule(self, job: AcceptedJob, final: FinalRecord) -> None:
-        """The job has not ended after all."""
-        for path in _schedule(job, final):
-            self._storage.delete(path)
-
     def due(self, now: datetime) -> Iterator[Due]:
         """What is due, the oldest first. Memory holds one day."""
         latest = _DUE + now.astimezone(UTC).strftime(_STAMP)
@@ -123,6 +118,10 @@ class Retention:
         data = self._storage.create(_SWEEP + job.id, msgspec.json.encode(sweep))
         return msgspec.json.decode(data, type=Sweep)
 
+    def is_sweeping(self, job_id: str) -> bool:
+        """Whether the job is being deleted."""
+        return self._storage.exists(_SWEEP + job_id)
+
     def sweeps(self) -> Iterator[Sweep]:
         """The deletions that have not ended."""
         for job_id in self._storage.names(_SWEEP):
@@ -136,6 +135,20 @@ class Retention:
         tomb = sweep.tombstone
         self._storage.create(_GONE + sweep.job_id, msgspec.json.encode(tomb))
         self._storage.create(_path(tomb.deleted_at + REMEMBERED, sweep.job_id, "gone"), b"")
+
+    def sweep_again(self, job_id: str, tombstone: Tombstone) -> None:
+        """Have a deletion ended that was ended before, and of which files have come back."""
+        sweep = Sweep(job_id, tombstone, ())
+        self._storage.create(_SWEEP + job_id, msgspec.json.encode(sweep))
+
+    def due_of_each(self) -> dict[str, list[str]]:
+        """The paths of all that is due of each job, some day. Memory holds all of them."""
+        found: dict[str, list[str]] = {}
+        for name in self._storage.each_name(_DUE):
+            due = _read_due(name)
+            if due:
+                found.setdefault(due.job_id, []).append(due.path)
+        return found
 
     def end_sweep(self, sweep: Sweep) -> None:
         """All that the job owned is deleted."""

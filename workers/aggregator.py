@@ -25,7 +25,6 @@ from workers.delivering import tell_of_end
 from workers.final_record import Merged, final_record
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
 from workers.merged_files import MergedFiles, ShardLines, lines_of, merged_files
-from workers.recovery import mend_end
 from workers.shard_output import ShardRefused, prove
 from workers.waits import wait_before_retry
 
@@ -90,7 +89,6 @@ class _Merge:
         self._id = keeper.lease.job_id
 
     def run(self) -> None:
-        mend_end(self._folder, self._id)
         try:
             final = self._folder.read_final(self._id)
         except FileNotFoundError:

@@ -97,9 +97,6 @@ def _try_again(context: WorkerContext, lease: Lease, error: Exception) -> None:
 
 
 def _plan(context: WorkerContext, job_id: str, keeper: LeaseKeeper) -> None:
-    torn = context.folder.torn.mend_lists(job_id)
-    if torn:
-        logger.error("%s: image lists before %s are missing; it is listed again", job_id, torn[-1])
     if context.folder.is_cancelled(job_id):
         context.store.cancel(job_id)  # Redis had lost the wish
         return

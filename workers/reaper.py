@@ -14,7 +14,7 @@ from core.jobs import utc_now
 from core.logs import about
 from workers.aggregator import settle
 from workers.context import WorkerContext
-from workers.recovery import count_outputs, mend_end
+from workers.recovery import count_outputs
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +81,6 @@ class Reaper:
     def _bring_back(self, job_id: str) -> None:
         """A job that our storage holds as live, and Redis does not."""
         job = self._context.store.get(job_id)
-        if job is None or not job.terminal:
-            mend_end(self._context.folder, job_id)
         try:
             final = self._context.folder.read_final(job_id)
         except FileNotFoundError:

@@ -1,8 +1,7 @@
 """Bringing the jobs that have ended back into the list of a Redis that began empty.
 
 The reaper brings back the live ones. Here the names in `due/` tell which jobs have ended, for they
-stand from a job's end until its deletion. A copy of our storage that was made while jobs ended may
-hold a job and neither its end nor its name in `live/`: that one is found by its folder.
+stand from a job's end until its deletion.
 """
 
 import logging
@@ -12,7 +11,6 @@ from collections.abc import Callable
 from core.errors import Unavailable
 from workers.context import WorkerContext
 from workers.delivering import tell_of_end
-from workers.recovery import mend_end
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +27,6 @@ def restore_ended_jobs(context: WorkerContext, on_each: Callable[[], None]) -> N
     for job_id in context.folder.retention.ended_jobs():
         on_each()
         count += _restore(context, job_id)
-    for job_id in context.folder.torn.job_ids():
-        on_each()
-        _make_live_again(context, job_id)
     # Redis may have been emptied again: then the token is gone, and the next round begins anew.
     if context.store.end_restoring(token) and count:
         logger.warning("%d jobs that have ended were brought back to the list", count)
@@ -40,8 +35,6 @@ def restore_ended_jobs(context: WorkerContext, on_each: Callable[[], None]) -> N
 def _restore(context: WorkerContext, job_id: str) -> bool:
     folder, store = context.folder, context.store
     try:
-        if store.get(job_id) is None and mend_end(folder, job_id):
-            return False  # the reaper brings it back
         job = folder.read_shown(job_id)
         final = folder.read_final(job_id)
         restored = store.restore_ended(job, final)
@@ -58,10 +51,3 @@ def _restore(context: WorkerContext, job_id: str) -> bool:
         # Deleted in between; whoever deletes now removes it too.
         store.remove(job_id, job.caller)
     return restored
-
-
-def _make_live_again(context: WorkerContext, job_id: str) -> None:
-    """Have the reaper bring back a job that nothing but its folder tells of."""
-    folder = context.folder
-    if context.store.get(job_id) is None and not folder.retention.is_gone(job_id):
-        folder.torn.make_live(job_id)

@@ -11,7 +11,7 @@ from redis import Redis
 from cli.doctor.case import Case
 from cli.doctor.clock import compared
 from cli.doctor.finding import Findings, Part, fault, guarded, ok, warning
-from cli.doctor.redis_link import address_of, asked_redis
+from cli.redis_link import address_of, asked_redis
 from core.config import Settings
 from core.errors import Unavailable
 from core.job_reader import JobReader

@@ -9,8 +9,8 @@ import msgspec
 from redis.exceptions import RedisError
 
 from cli.data_folder import VARIABLE, DataFolder, folder_meant
-from cli.doctor.redis_link import REDIS_SECONDS
 from cli.extras import is_here
+from cli.redis_link import REDIS_SECONDS
 from cli.weights import default_model_folder
 from core.config import Settings, read_what_can_be
 from core.errors import ConfigError

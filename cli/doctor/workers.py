@@ -2,7 +2,7 @@
 
 from cli.doctor.case import Case
 from cli.doctor.finding import Findings, Part, fault, guarded, ok, warning
-from cli.doctor.redis_link import asked_redis
+from cli.redis_link import asked_redis
 from core.catalog import known_models
 from core.config import Settings
 from core.errors import ConfigError, Unavailable

@@ -12,13 +12,6 @@ if number(id, 'listing') == 1 then
   for index = shards, known - 1 do
     forget(id, string.format('%07d', index))
   end
-  -- And outputs may stand there that were counted: a copy of the storage may lack image lists, so
-  -- that others were made for these shards.
-  for _, shard in ipairs(redis.call('HKEYS', key(id, 'tally'))) do
-    if tonumber(shard) >= shards then
-      forget(id, shard)
-    end
-  end
   set(id, 'shards', shards, 'images', images)
 end
 return changed(id, true)

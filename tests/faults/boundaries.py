@@ -8,7 +8,6 @@ from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.retention import Retention
 from core.storage import Storage
-from core.torn_copies import TornCopies
 from core.used_weights import UsedWeights
 from core.webhook_log import WebhookLog
 from core.work_done import WorkDone
@@ -18,7 +17,6 @@ WATCHED: tuple[type, ...] = (
     JobFolder,
     ChangedImages,
     Retention,
-    TornCopies,
     UsedWeights,
     WebhookLog,
     WorkDone,
@@ -84,10 +82,8 @@ OFF_THE_WAY: Mapping[str, str] = {
     "JobStore.retire": "A worker says good-bye; without it, its last heartbeat grows old.",
     "WebhookLog.read": "The API shows what a webhook was told.",
     "Retention.scheduled": "`megabatch usage` looks for jobs; it changes nothing.",
-    "TornCopies.has_files": _OF_COPIES,
-    "TornCopies.job_ids": _OF_COPIES,
-    "TornCopies.make_live": _OF_COPIES,
-    "TornCopies.take_back": _OF_COPIES,
-    "Retention.unschedule": _OF_COPIES,
+    "Retention.due_of_each": _OF_COPIES,
+    "Retention.is_sweeping": _OF_COPIES,
+    "Retention.sweep_again": _OF_COPIES,
     "Retention.tombstone": "The API says that a job is gone.",
 }

@@ -57,7 +57,7 @@ _PLAIN = (
     *("JobStore.reap", "JobStore.release", "JobStore.restore_ended"),
     *("JobStore.seconds_an_image", "JobStore.unfinished"),
     *("Retention.due", "Retention.ended_jobs", "Retention.is_gone", "Retention.schedule"),
-    *("Retention.sweeps", "TornCopies.mend_lists", "UsedWeights.noted"),
+    *("Retention.sweeps", "UsedWeights.noted"),
     *("WorkDone.note", "WorkDone.total"),
 )
 

@@ -18,6 +18,8 @@ import redis
 import urllib3
 from standardwebhooks import Webhook as Verifier
 
+from cli import exit_codes
+from cli.main import run
 from core.config import Settings
 from core.key_ring import open_key_ring
 from core.keys import Scope
@@ -162,6 +164,7 @@ def test_a_backup_taken_while_jobs_run(
     storage: Path,
     notes: Path,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     copy, folder = tmp_path / "copy", str(pictures.folder)
     pictures.add(IMAGES, "long")
@@ -184,6 +187,9 @@ def test_a_backup_taken_while_jobs_run(
     copy.rename(storage)
     own_server.folder.mkdir()
     own_server.start()
+    monkeypatch.setenv("MEGABATCH_STORAGE_URL", system.settings.storage_url)
+    monkeypatch.setenv("REDIS_URL", system.settings.redis_url)
+    assert run(["mend"]) == exit_codes.DONE
     start_all(system, tmp_path / "notes again")
     # Then
     names = sorted(pictures.content)

@@ -151,24 +151,6 @@ def test_an_ended_job_without_results_links_none(
     assert job["reason"]
 
 
-def test_a_job_whose_end_a_copy_has_in_part_is_being_restored(
-    client: FlaskClient, submit: Submit, end: End, folder: JobFolder, store: JobStore
-) -> None:
-    job_id = submit()
-    torn = end(job_id, b"{}")
-    assert torn.results
-    folder._storage.delete(torn.results)
-    store._redis.flushall()
-    answer = client.get(f"/v1/jobs/{job_id}")
-    assert (answer.status_code, answer.get_json()["code"]) == (503, "being_restored")
-    # Workers take the record back and merge the job again: what stood before is not remembered.
-    folder.torn.take_back(torn)
-    store.create(folder.read_job(job_id))
-    final = end(job_id, b'{"images": []}')
-    told = client.get(f"/v1/jobs/{job_id}").get_json()["results"]
-    assert told["sha256"] == final.results_digest != torn.results_digest
-
-
 @pytest.mark.parametrize("path", ["/v1/jobs/{}", "/v1/jobs/{}/results"], ids=["job", "results"])
 def test_a_job_that_redis_lost_is_being_restored(
     client: FlaskClient, submit: Submit, redis_server: RedisServer, path: str

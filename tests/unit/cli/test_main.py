@@ -57,7 +57,7 @@ def test_every_command_is_there(capsys: pytest.CaptureFixture[str]) -> None:
         *("submit", "retry-failed", "status", "jobs", "wait", "cancel", "results", "delete"),
         *("container-url", "link", "links", "priority", "webhooks", "webhook-secret"),
         *("detect", "video", "post", "models", "serve", "demo", "api", "worker"),
-        *("doctor", "usage", "keys", "secret-key", "reseal"),
+        *("doctor", "usage", "keys", "secret-key", "reseal", "mend"),
     }
 
 

@@ -9,29 +9,32 @@ import random
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.config import Settings
+from core.deletion import delete_job
 from core.jobs import FinalRecord, JobStatus, utc_now
+from core.mending import Outcome, open_mending
 from core.retention import KEPT_AFTER_END
 from core.storage import Storage
 from tests.integration.oracle import expected_images
 from tests.pictures import jpeg
 from tests.unit.workers.conftest import Bench, J
 from tests.unit.workers.test_aggregator import served
-from workers import recovery
 from workers.aggregator import merge_job
 from workers.cleaner import Cleaner
 from workers.planner import plan_job
 from workers.reaper import Reaper
-from workers.recovery import mend_end
 from workers.shard_runner import run_shard
 
 #: Of one job: two shards, or four.
 IMAGES, MORE_IMAGES = 20, 60
+#: Of the copies that can be made in an order, one of so many is tried.
+_EACH = 3
 #: What a storage holds: each path with its bytes.
 Files = dict[str, bytes]
 Order = Callable[[Sequence[str]], list[str]]
@@ -162,18 +165,32 @@ def copies(states: list[Files], order: Order, passes: int) -> list[Files]:
     return list(found.values())
 
 
-def restored(
-    bench: Bench, root: Path, copy: Files, begins: Sequence[type[Cleaner | Reaper]]
-) -> list[dict[str, Any]]:
-    """What a job's results hold that goes on from a copy, with an empty Redis.
-
-    `begins`: who looks at it first.
-    """
+def put_in_place(bench: Bench, root: Path, copy: Files) -> None:
+    """The copy is all that there is, and Redis is empty."""
     shutil.rmtree(root)
     for path, data in copy.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(data)
     bench.store._redis.flushall()
+
+
+def mended(bench: Bench, later: timedelta = timedelta()) -> dict[str, Outcome]:
+    return dict(open_mending(bench.context.settings, utc_now() + later).run())
+
+
+def restored(
+    bench: Bench,
+    root: Path,
+    copy: Files,
+    begins: Sequence[type[Cleaner | Reaper]] = (Cleaner, Reaper),
+) -> list[dict[str, Any]]:
+    """What a job's results hold that goes on from a copy, with an empty Redis.
+
+    `begins`: who looks at it first.
+    """
+    put_in_place(bench, root, copy)
+    mended(bench)
+    assert mended(bench) in ({}, {J: "goes on"})
     for begin in begins:
         begin(bench.context).round()
     Reaper(bench.context).round()
@@ -189,7 +206,7 @@ def restored(
 def test_each_copy_is_enough(
     bench: Bench, root: Path, pictures: Files, states: list[Files], order: Order, passes: int
 ) -> None:
-    made = copies(states, order, passes)
+    made = copies(states, order, passes)[::_EACH]
     expected = expected_images(pictures)
     for copy, begins in zip(made, itertools.cycle([(Cleaner, Reaper), (Reaper, Cleaner)])):
         assert restored(bench, root, copy, begins) == expected, sorted(copy)
@@ -210,7 +227,7 @@ def test_a_copy_made_in_any_way_is_enough(
     bench: Bench, root: Path, pictures: Files, states: list[Files]
 ) -> None:
     expected = expected_images(pictures)
-    for seed in range(100):
+    for seed in range(40):
         copy = at_random(states, seed)
         assert restored(bench, root, copy, (Cleaner, Reaper)) == expected, (seed, sorted(copy))
 
@@ -240,8 +257,88 @@ def test_copies_lack_what_they_need(states: list[Files]) -> None:
     assert some(by_rsync, 2, without_a_list)
 
 
-def ended(bench: Bench) -> FinalRecord:
+def deleted(bench: Bench) -> None:
+    """A job that has ended is deleted, with all that it owns."""
+    job, final = bench.folder.read_shown(J), bench.folder.read_final(J)
+    delete_job(bench.folder, bench.store, job, final, utc_now())
+    Cleaner(bench.context).round()
+
+
+@pytest.fixture
+def states_to_deletion(
+    bench: Bench, states: list[Files], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[Files]:
+    """The same, until the job was deleted and its files are gone."""
+    recorder = Recorder(root)
+    with monkeypatch.context() as patch:
+        recorder.attach(patch)
+        monkeypatch.setattr(Storage, "delete_some", one_by_one)
+        deleted(bench)
+    assert f"gone/{J}" in recorder.states[-1]
+    return [*states[::4], *recorder.states]
+
+
+def one_by_one(storage: Storage, folder: str) -> int:
+    names = storage.names(folder)
+    for name in names:
+        storage.delete(folder + name)
+    return len(names)
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=list(ORDERS))
+def test_a_job_that_was_deleted_meanwhile_is_there_or_is_gone(
+    bench: Bench, root: Path, pictures: Files, states_to_deletion: list[Files], order: Order
+) -> None:
+    expected = expected_images(pictures)
+    made = copies(states_to_deletion, order, passes=2)
+    assert len(made) > 100
+    for copy in made[:: len(made) // 100]:
+        if f"jobs/{J}/job.json" in copy and not {f"gone/{J}", f"sweep/{J}"} & set(copy):
+            assert restored(bench, root, copy) == expected, sorted(copy)
+            continue
+        put_in_place(bench, root, copy)
+        submitted = set(copy) == {f"live/{J}"}
+        assert mended(bench).get(J) in ("is deleted", None)
+        Reaper(bench.context).round()
+        Cleaner(bench.context).round()
+        assert bench.folder._storage.names(f"jobs/{J}/") == [], sorted(copy)
+        assert bench.store.get(J) is None and (submitted or bench.folder.live_ids() == [])
+
+
+def test_what_a_job_had_finished_is_not_cleaned_away_however_old_the_copy_is(
+    bench: Bench, root: Path, pictures: Files, states: list[Files]
+) -> None:
+    """The copy has what was noted after the end of a job, and not its end."""
+    end = f"jobs/{J}/final.json"
+    copy = {path: data for path, data in states[-1].items() if path != end}
+    assert any(path.endswith(f"{J}.parts") for path in copy)
+    put_in_place(bench, root, copy)
+    assert mended(bench) == {J: "goes on"}
+    outputs = bench.folder.shard_outputs(J)
+    Cleaner(bench.context, lambda: utc_now() + 2 * KEPT_AFTER_END).round()
+    assert bench.folder.shard_outputs(J) == outputs != []
+
+
+def test_a_cancelled_job_ends_as_one(bench: Bench, root: Path, pictures: Files) -> None:
+    """Its image lists have a gap, and nobody plans it before it is cancelled again."""
+    bench.accept()
+    plan_job(bench.context, J)
+    for index in range(bench.folder.read_plan(J).shards):
+        run_shard(bench.context, J, index)
+    bench.folder.mark_cancelled(J)
+    bench.folder._storage.delete(f"jobs/{J}/images/0000000.ndjson")
+    bench.store._redis.flushall()
+    assert mended(bench) == {J: "goes on"}
+    Reaper(bench.context).round()
+    bench.store.cancel(J)
+    drive(bench)
+    final, results = served(bench)
+    assert (final.status, results["images"]) == (JobStatus.CANCELLED, [])
+
+
+def without_results(bench: Bench) -> FinalRecord:
     """A job that has ended, and of which the results file is missing."""
+    bench.accept()
     drive(bench)
     final = bench.folder.read_final(J)
     assert final.results
@@ -249,41 +346,33 @@ def ended(bench: Bench) -> FinalRecord:
     return final
 
 
-def test_a_job_of_long_ago_is_not_done_again(
-    bench: Bench, pictures: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.accept()
-    final = ended(bench)
-    monkeypatch.setattr(recovery, "utc_now", lambda: final.finished_at + KEPT_AFTER_END)
+def test_a_job_that_ended_long_ago_is_not_done_again(bench: Bench, pictures: Files) -> None:
+    final = without_results(bench)
     assert list(bench.folder.sweep_shard_outputs(J))
-    assert not mend_end(bench.folder, J)
-    assert bench.folder.read_final(J) == final
+    assert mended(bench, later=KEPT_AFTER_END) == {J: "has lost its results"}
+    assert bench.folder.read_final(J) == final and bench.folder.live_ids() == []
 
 
-def test_a_deleted_job_is_not_done_again(bench: Bench, pictures: Files) -> None:
-    bench.accept()
-    final = ended(bench)
-    job = bench.folder.read_shown(J)
-    bench.folder.retention.bury(bench.folder.retention.begin_sweep(job, final, utc_now()))
-    assert not mend_end(bench.folder, J)
-
-
-def test_what_was_to_be_done_after_the_end_is_forgotten_with_it(
-    bench: Bench, pictures: Files
-) -> None:
-    bench.accept()
-    ended(bench)
-    assert mend_end(bench.folder, J)
+def test_a_job_that_can_be_merged_again_is(bench: Bench, pictures: Files) -> None:
+    without_results(bench)
+    assert mended(bench) == {J: "goes on"}
     assert bench.folder.live_ids() == [J] and list(bench.folder.retention.ended_jobs()) == []
 
 
-def test_a_list_that_a_listing_passed_by_is_not_missed(
-    bench: Bench, pictures: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_whole_job_is_left_as_it_is(bench: Bench, root: Path, pictures: Files) -> None:
     bench.accept()
-    plan_job(bench.context, J)
-    names = Storage.names
-    monkeypatch.setattr(Storage, "names", lambda *known: names(*known)[1:])
-    assert bench.folder.torn.mend_lists(J) == []
-    monkeypatch.undo()
-    assert bench.folder.count_image_lists(J) == bench.folder.read_plan(J).shards
+    drive(bench)
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert mended(bench) == {}
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_a_damaged_job_keeps_no_other_from_being_mended(
+    bench: Bench, root: Path, pictures: Files
+) -> None:
+    without_results(bench)
+    other = "0" * 32
+    bench.folder._storage.create(f"jobs/{other}/job.json", b"{}")
+    bench.folder._storage.create(f"jobs/{other}/final.json", b"damaged")
+    assert mended(bench) == {other: "is damaged", J: "goes on"}
+    assert (root / f"jobs/{other}/final.json").read_bytes() == b"damaged"
