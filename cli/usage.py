@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from cli.data_folder import data_option
+from cli.data_folder import DataFolder, data_option
 from cli.service import json_option
 from cli.storage_source import storage_settings
 from cli.terminal import new_table, print_table, printable, say, say_warning
@@ -78,8 +78,8 @@ def usage(by: str, month: Month, as_json: bool, data_folder: Path | None) -> Non
 
 
 def _ended_jobs(data_folder: Path | None, month: Month) -> Iterable["EndedJob"]:
-    if data_folder is not None and not data_folder.is_dir():
-        raise click.UsageError(f"There is no folder {data_folder}; check what --data names.")
+    if data_folder and not DataFolder(data_folder, made=False).storage.is_dir():
+        raise click.UsageError(f"{data_folder} is no data folder; check what --data names.")
     settings = storage_settings(data_folder, os.environ, "Usage of which service?")
     # Storage is a heavy library, which the commands that talk HTTP do without.
     from core.ended_jobs import ended_in

@@ -11,22 +11,27 @@ whoever reads it meanwhile notices nothing.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import msgspec
 
+from core.ahead import ahead
 from core.config import Settings
 from core.errors import ConfigError
 from core.image_list import decode_header, decode_image_list, encode_image_list
-from core.job_record import decode_shown, reseal_job
+from core.job_record import reseal_job
 from core.retention import Retention
 from core.sealing import Sealer
 from core.storage import Storage, open_storage
 
 _SALT, _WEBHOOK_SECRETS, _JOBS = "salt", "webhook-secrets/", "jobs/"
+#: Jobs that are looked at at a time.
+_AT_A_TIME = 16
 
-#: What became of a file: the first key had sealed it, or has now, or no key of ours ever did.
-Outcome = Literal["as it was", "anew", "by none"]
+#: What became of a file: the first key had sealed it, or has now, or no key of ours ever did; or
+#: it cannot be read.
+Outcome = Literal["as it was", "anew", "by none", "damaged"]
 #: The content of a file, sealed by the first key of a sealer.
 _Reseal = Callable[[bytes, Sealer], bytes]
 
@@ -45,21 +50,22 @@ class Resealing:
         """
         for path in (_SALT, *self._below(_WEBHOOK_SECRETS)):
             yield from self._reseal(path, _reseal_whole)
-        for job_id in self._storage.folders(_JOBS):
-            yield from self._of_job(job_id)
+        with ThreadPoolExecutor(_AT_A_TIME, "reseal") as threads:
+            job_ids = self._storage.folders(_JOBS)
+            for outcomes in ahead(threads, self._of_job, job_ids, 4 * _AT_A_TIME):
+                yield from outcomes
 
-    def _of_job(self, job_id: str) -> Iterator[tuple[str, Outcome]]:
+    def _of_job(self, job_id: str) -> list[tuple[str, Outcome]]:
         folder = f"{_JOBS}{job_id}/"
-        try:
-            request = decode_shown(self._storage.read(f"{folder}job.json")).request
-        except FileNotFoundError:
-            return  # it is being deleted, or was never accepted
-        yield from self._reseal(f"{folder}job.json", reseal_job, job_id)
-        for path in self._below(f"{folder}container-urls/"):
-            yield from self._reseal(path, _reseal_whole, job_id)
-        if request.container_url is None:
-            for path in self._below(f"{folder}images/"):
-                yield from self._reseal(path, _reseal_list, job_id)
+        # A retry that lives yet reads the image lists of a job that was deleted.
+        found = [(path, _reseal_list) for path in self._below(f"{folder}images/")]
+        if self._retention.is_gone(job_id):
+            # A run that was killed may have brought it back.
+            self._storage.delete(f"{folder}job.json")
+        else:
+            found += [(path, _reseal_whole) for path in self._below(f"{folder}container-urls/")]
+            found.append((f"{folder}job.json", reseal_job))
+        return [one for path, reseal in found for one in self._reseal(path, reseal, job_id)]
 
     def _below(self, folder: str) -> list[str]:
         return [folder + name for name in self._storage.names(folder)]
@@ -75,14 +81,25 @@ class Resealing:
         except ConfigError:
             yield path, "by none"
             return
+        except ValueError:
+            yield path, "damaged"
+            return
         if after == before:
             yield path, "as it was"
             return
         self._storage.replace(path, after)
-        # The job may have been deleted meanwhile, which is told before the first of its files goes.
-        if job_id and self._retention.is_gone(job_id):
+        if job_id and self._is_over(job_id, path):
             self._storage.delete(path)
         yield path, "anew"
+
+    def _is_over(self, job_id: str, path: str) -> bool:
+        """Whether this file of a job has gone, and must not come back.
+
+        That a job is deleted is told before the first of its files goes. Its image lists may stay,
+        for a retry that lives yet, until the deletion is over.
+        """
+        gone = self._retention.is_gone(job_id)
+        return gone and ("/images/" not in path or not self._retention.is_sweeping(job_id))
 
 
 def _reseal_whole(data: bytes, sealer: Sealer) -> bytes:

@@ -29,6 +29,8 @@ _SIGNED_FOR = timedelta(minutes=10)
 #: What a local folder calls a file that is still written, and passes over itself. Copied into a
 #: cloud, it would be taken for a file of ours.
 _UNFINISHED = re.compile(r"#\d+$")
+#: What obstore reads of Azure that an operator sets.
+_AZURE = ("AZURE_STORAGE_", "AZURE_CLIENT_ID")
 #: Names of a long listing that are held at a time.
 _PAGE = 1000
 
@@ -174,7 +176,7 @@ class Storage:
 def _check_azure() -> None:
     # An empty key is taken for one, of which Azure says no more than that it is wrong.
     for name, value in os.environ.items():
-        if name.startswith("AZURE_STORAGE_") and not value:
+        if name.startswith(_AZURE) and not value:
             raise ConfigError(f"{name} is empty. Fill it in, or take it out of the environment.")
 
 

@@ -1,4 +1,4 @@
-"""The final record of a job: how it ended, and what a merge of it came to. Pure."""
+"""The final record of a job: how it ended, and what a merge of it came to."""
 
 from datetime import datetime
 

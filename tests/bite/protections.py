@@ -330,7 +330,7 @@ PROTECTIONS = (
     Protection(
         "a file that is sealed anew is not brought back",
         "core/resealing.py",
-        "if job_id and self._retention.is_gone(job_id):",
+        "if job_id and self._is_over(job_id, path):",
         "if False:",
         ("tests/unit/core/test_resealing.py",),
     ),

@@ -195,7 +195,7 @@ def test_month_that_begins_next_is_refused_and_the_first_of_all_is_not(
 
 def test_a_folder_that_is_not_there_is_no_empty_month(place: Path, capsys: Capture) -> None:
     assert run(["usage", "--data", "dta"]) == exit_codes.USAGE
-    assert "There is no folder dta" in capsys.readouterr().err
+    assert "dta is no data folder" in capsys.readouterr().err
     assert run(["usage"]) == exit_codes.USAGE
     assert "Usage of which service?" in capsys.readouterr().err
     assert list(place.iterdir()) == []
