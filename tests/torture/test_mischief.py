@@ -12,7 +12,7 @@ from tests.azurite_server import Azurite
 from tests.torture.acts import KILLS, OTHERS, Act
 from tests.torture.faults import Refuse
 from tests.torture.mischief import Mischief
-from tests.torture.processes import Process, family, find
+from tests.torture.processes import Process, family, find, pool_children
 from tests.torture.recovery import Recovery
 from tests.torture.stage import AZURITE, BROKER, REDIS, Stage, set_up
 
@@ -30,7 +30,8 @@ def stage(azurite: Azurite, tmp_path: Path) -> Iterator[Stage]:
 def victims(stage: Stage) -> tuple[Process, Process]:
     """A main process and its child."""
     stage.system.start(VICTIM, "tests.torture.sleeper")
-    until(lambda: len(family(stage.pid(VICTIM))) == 2)
+    # A child that is stopped before it has its program keeps its parent from being stopped.
+    until(lambda: len(pool_children(stage.pid(VICTIM))) == 1)
     main, child = family(stage.pid(VICTIM))
     return main, child
 
