@@ -1,7 +1,9 @@
 """An asyncio loop in a thread of its own, which the other threads ask for things."""
 
 import asyncio
+import gc
 import threading
+import warnings
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -28,6 +30,10 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PATIENCE)
         self._loop.close()
+        # A connection that came in the loop's last moments is closed by the collector, which warns.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 async def _cancel_all() -> None:

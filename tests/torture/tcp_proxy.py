@@ -138,9 +138,6 @@ class TcpProxy:
             self._waiting.close()
         for connection in list(self._connections):
             connection.end()
-        while self._connections:
-            await asyncio.sleep(0)
-        await asyncio.sleep(0)  # what was aborted is closed in the next round of the loop
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer)

@@ -18,10 +18,10 @@ SCRIPTS = [
 ]
 
 
-def faults(text: str, shell: str) -> str:
+def faults(text: str, shell: str, *options: str) -> str:
     """What ShellCheck has to say."""
     return subprocess.run(
-        [SHELLCHECK, f"--shell={shell}", "-"],
+        [SHELLCHECK, f"--shell={shell}", *options, "-"],
         input=text,
         capture_output=True,
         text=True,
@@ -52,7 +52,8 @@ def test_scripts(path: Path) -> None:
 def test_commands_of_pages(page: str) -> None:
     lines = list(commands((ROOT / page).read_text()))
     assert len(lines) > 20
-    assert faults("\n".join(lines), "bash") == ""
+    # Who goes by a page sees for himself that `cd` failed.
+    assert faults("\n".join(lines), "bash", "--exclude=SC2164") == ""
 
 
 def test_a_fault_is_seen() -> None:
