@@ -118,6 +118,10 @@ def _try(trial: Trial, folder: Path) -> None:
         assert ended.returncode == 0, ended.stderr
     trial.start(large, [*large.command[:-1], "demo"])
     trial.wait(large, large.health)
+    for image in (small, large):
+        ended = trial.run(image, ["megabatch", "doctor", "--model", "demo"])
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    print("The doctor finds no fault in either")
     submit = ["megabatch", "submit", f"{folder}/pictures", "--model", "demo"]
     results = f"{small.folder}/tmp/results.json"
     ended = trial.run(small, [*submit, "--service", trial.service, "--output", results])
