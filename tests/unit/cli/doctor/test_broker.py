@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 import redis
 
-from cli.doctor import broker, redis_link
+from cli import redis_link
+from cli.doctor import broker
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, Part, Verdict
 from core.jobs import utc_now
