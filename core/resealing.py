@@ -20,7 +20,7 @@ from core.ahead import ahead
 from core.config import Settings
 from core.errors import ConfigError
 from core.image_list import decode_header, decode_image_list, encode_image_list
-from core.job_record import reseal_job
+from core.job_record import decode_shown, reseal_job
 from core.retention import Retention
 from core.sealing import Sealer
 from core.storage import Storage, open_storage
@@ -57,8 +57,9 @@ class Resealing:
 
     def _of_job(self, job_id: str) -> list[tuple[str, Outcome]]:
         folder = f"{_JOBS}{job_id}/"
-        # A retry that lives yet reads the image lists of a job that was deleted.
-        found = [(path, _reseal_list) for path in self._below(f"{folder}images/")]
+        found: list[tuple[str, _Reseal]] = []
+        if self._may_list_urls(f"{folder}job.json"):
+            found = [(path, _reseal_list) for path in self._below(f"{folder}images/")]
         if self._retention.is_gone(job_id):
             # A run that was killed may have brought it back.
             self._storage.delete(f"{folder}job.json")
@@ -66,6 +67,14 @@ class Resealing:
             found += [(path, _reseal_whole) for path in self._below(f"{folder}container-urls/")]
             found.append((f"{folder}job.json", reseal_job))
         return [one for path, reseal in found for one in self._reseal(path, reseal, job_id)]
+
+    def _may_list_urls(self, path: str) -> bool:
+        """Whether image lists may hold URLs, by the job's record; those of a container do not."""
+        try:
+            return decode_shown(self._storage.read(path)).request.container_url is None
+        except (FileNotFoundError, ValueError):
+            # A retry that lives yet reads the image lists of a job that was deleted.
+            return True
 
     def _below(self, folder: str) -> list[str]:
         return [folder + name for name in self._storage.names(folder)]

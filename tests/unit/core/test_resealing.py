@@ -162,5 +162,10 @@ def test_a_damaged_file_keeps_no_other_from_being_sealed(full: Settings, path: s
     assert Counter(found.values()) == {"anew": 7, "as it was": 1, "damaged": 1}
 
 
+def test_image_lists_of_a_container_are_not_read(full: Settings) -> None:
+    open_job_folder(full).write_image_list(AZURE_JOB, 0, b"no list at all")
+    assert outcomes(with_keys(full, NEW, OLD)) == {"anew": 8, "as it was": 1}
+
+
 def test_an_empty_storage_has_nothing_to_seal(settings: Settings) -> None:
     assert outcomes(settings) == {}
