@@ -24,6 +24,7 @@ from azure.storage.blob import (
 VERSION = "3.37.0"
 FOLDER = Path(__file__).parents[1] / ".cache" / "azurite"
 _MAIN = "node_modules/azurite/dist/src/blob/main.js"
+_WITHOUT_SWEEP = Path(__file__).with_name("azurite_without_sweep.cjs")
 _START_SECONDS = 60
 _CREATED = 201
 _HOUR = timedelta(hours=1)
@@ -153,9 +154,8 @@ def start(port: int | None = None, *more: str) -> Azurite:
     # Without --disableTelemetry it reports to its makers.
     options = ["--disableTelemetry", "--skipApiVersionCheck", "--inMemoryPersistence", "--silent"]
     address = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
-    process = subprocess.Popen(
-        [node, str(install()), *options, *address, *more], stdout=subprocess.DEVNULL
-    )
+    command = [node, "--require", str(_WITHOUT_SWEEP), str(install())]
+    process = subprocess.Popen([*command, *options, *address, *more], stdout=subprocess.DEVNULL)
     azurite = Azurite(process, port)
     try:
         _wait_until_open(azurite)
