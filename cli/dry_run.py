@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from cli import local_words
-from cli.local_setup import Setup, free_beside, size_of
+from cli.local_setup import Setup, free_beside, new_run, size_of
 from cli.local_watchers import JsonDisplay, LineDisplay, Standing
 from cli.terminal import say
 from core.image_list import ListedImage
@@ -27,41 +27,51 @@ _SEED = 0
 def dry_run(setup: Setup) -> None:
     """List everything, run a few images from all over the list, and print what that tells."""
     plan, sample = _listed(setup)
+    left = plan.images - plan.kept
     as_json = setup.options.progress == "json"
     display = JsonDisplay() if as_json else LineDisplay(setup.noun)
-    display.planned(plan, Standing(images=plan.images))
-    told = _tried(setup, plan, sample)
-    if told is None:
-        say("There are too few images to tell how long they would take.")
+    display.planned(plan, Standing(images=plan.images, done=plan.kept))
+    told = _tried(setup, left, sample) if sample else None
+    if not sample:
+        say(f"There is no {setup.noun} left to be processed.")
+    elif told is None:
+        say(f"There are too few {setup.noun}s to tell how long they would take.")
     elif as_json:
-        display.estimated(told, plan.images)
+        display.estimated(told, left)
     else:  # which is the answer, and not a word on the way
-        click.echo(local_words.expected(told, plan.images, setup.noun))
+        click.echo(local_words.expected(told, left, setup.noun))
 
 
 def _listed(setup: Setup) -> tuple[Plan, list[ListedImage]]:
     """What there is to do, and some of it, drawn at random."""
     skipped, chance = Skipped(), random.Random(_SEED)
     sample: list[ListedImage] = []
-    images = size = 0
-    leave_out = tuple(setup.options.picture_folders.values())
-    for image in setup.sources.images(skipped, leave_out):
-        images, size = images + 1, size + (image.size or 0)
+    images = left = size = 0
+    for image, line in new_run(setup, _output(setup)).entries(skipped):
+        images += 1
+        if line is not None:  # taken over from earlier results
+            continue
+        left, size = left + 1, size + (image.size or 0)
         if len(sample) < SAMPLE:
             sample.append(image)
-        elif (at := chance.randrange(images)) < SAMPLE:
+        elif (at := chance.randrange(left)) < SAMPLE:
             sample[at] = image
     plan = Plan(
         images=images,
         shards=0,
         size=size,
+        kept=images - left,
         skipped=skipped.by_suffix,
         duplicates=skipped.duplicates,
     )
     return plan, sample
 
 
-def _tried(setup: Setup, plan: Plan, sample: list[ListedImage]) -> Estimate | None:
+def _output(setup: Setup) -> Path:
+    return setup.options.output or Path("results.json")
+
+
+def _tried(setup: Setup, left: int, sample: list[ListedImage]) -> Estimate | None:
     placed = [Placed(image, setup.sources.place_of(image.name)) for image in sample]
     pace, lines = Pace(), list[int]()
 
@@ -79,9 +89,7 @@ def _tried(setup: Setup, plan: Plan, sample: list[ListedImage]) -> Estimate | No
     rate = pace.rate()
     if rate is None:
         return None
-    return estimate(
-        lines, rate, plan.images, drawn, free_beside(setup.options.output or Path("results.json"))
-    )
+    return estimate(lines, rate, left, drawn, free_beside(_output(setup)))
 
 
 def _drawing_to(work: Work, folder: Path) -> Work:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from core.job_paths import part_path
 from core.storage import Storage
 
 
@@ -42,4 +43,4 @@ class ChangedImages:
 
 
 def _folder(job_id: str) -> str:
-    return f"jobs/{job_id}/changed/"
+    return part_path(job_id, "changed")

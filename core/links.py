@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from core.config import Settings
+from core.job_paths import part_path
 
 if TYPE_CHECKING:
     from core.salt import Salt
@@ -159,7 +160,7 @@ def open_links(settings: Settings, *, impatient: bool = False) -> Links:
 
 
 def _folder(job_id: str) -> str:
-    return f"jobs/{job_id}/links/"
+    return part_path(job_id, "links")
 
 
 def _path(job_id: str, link_id: str) -> str:

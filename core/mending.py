@@ -12,13 +12,14 @@ from typing import Literal
 
 from core.config import Settings
 from core.job_folder import JobFolder
+from core.job_paths import JOBS, Part, file_path, live_path, number_of, part_path
 from core.jobs import FinalRecord
 from core.retention import KEPT_AFTER_END
 from core.sealing import Sealer, new_secret_key
 from core.storage import Storage, open_storage
 
 #: What is made from an image list, or noted beside it, by the folder that it lies in.
-_OF_LISTS = ("shards", "kept", "changed", "work")
+_OF_LISTS: tuple[Part, ...] = ("shards", "kept", "changed", "work")
 
 #: What becomes of a job: it goes on from what the copy has of it; it was deleted, and what is left
 #: of it goes; files of its end are missing, and it cannot be done again; its files are damaged.
@@ -40,7 +41,7 @@ class Mending:
         Memory holds what is due of all jobs. Raises JobFolderTrouble.
         """
         due = self._retention.due_of_each()
-        for job_id in self._storage.folders("jobs/"):
+        for job_id in self._storage.folders(JOBS):
             try:
                 outcome = self._mend(job_id, due.get(job_id, []))
             except ValueError:  # what a file holds cannot be read
@@ -52,7 +53,7 @@ class Mending:
         if self._is_deleted(job_id):
             self._folder.retire(job_id)
             return "is deleted"
-        if not self._storage.exists(f"jobs/{job_id}/job.json"):
+        if not self._storage.exists(file_path(job_id, "job.json")):
             return self._sweep(job_id)
         final = self._final(job_id)
         if final is None:
@@ -74,7 +75,7 @@ class Mending:
 
     def _sweep(self, job_id: str) -> Outcome | None:
         """What is left of a job whose deletion had begun; that starts with its `job.json`."""
-        if self._storage.exists(f"live/{job_id}"):
+        if self._storage.exists(live_path(job_id)):
             return None  # it was being submitted
         for _ in self._folder.sweep_job(job_id):
             pass
@@ -94,29 +95,29 @@ class Mending:
     def _make_live(self, job_id: str, due: list[str]) -> Outcome:
         """Have the reaper bring the job back: it has not ended."""
         self._mend_lists(job_id)
-        self._storage.create(f"live/{job_id}", b"")
-        for path in (*due, f"jobs/{job_id}/final.json"):
+        self._storage.create(live_path(job_id), b"")
+        for path in (*due, file_path(job_id, "final.json")):
             self._storage.delete(path)
         return "goes on"
 
     def _mend_lists(self, job_id: str) -> None:
         """Have the job listed again from the first image list that is missing, if one is."""
-        names = self._storage.names(f"jobs/{job_id}/images/")
-        whole = next((n for n, name in enumerate(names) if int(name[:7]) != n), len(names))
+        names = self._storage.names(part_path(job_id, "images"))
+        whole = next((n for n, name in enumerate(names) if number_of(name) != n), len(names))
         try:
             if self._folder.read_plan(job_id).shards <= whole:
                 return
         except FileNotFoundError:
             pass  # it was being listed
         for part in _OF_LISTS:
-            self._delete_from(f"jobs/{job_id}/{part}/", whole)
-        self._storage.delete(f"jobs/{job_id}/plan.json")
-        self._delete_from(f"jobs/{job_id}/images/", whole)
+            self._delete_from(part_path(job_id, part), whole)
+        self._storage.delete(file_path(job_id, "plan.json"))
+        self._delete_from(part_path(job_id, "images"), whole)
 
     def _delete_from(self, folder: str, index: int) -> None:
         """Delete what belongs to the shard of this index, or to a later one."""
         for name in self._storage.names(folder):
-            if int(name[:7]) >= index:
+            if number_of(name) >= index:
                 self._storage.delete(folder + name)
 
 

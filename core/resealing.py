@@ -20,12 +20,13 @@ from core.ahead import ahead
 from core.config import Settings
 from core.errors import ConfigError
 from core.image_list import decode_header, decode_image_list, encode_image_list
+from core.job_paths import JOBS, file_path, part_path
 from core.job_record import decode_shown, reseal_job
 from core.retention import Retention
 from core.sealing import Sealer
 from core.storage import Storage, open_storage
 
-_SALT, _WEBHOOK_SECRETS, _JOBS = "salt", "webhook-secrets/", "jobs/"
+_SALT, _WEBHOOK_SECRETS = "salt", "webhook-secrets/"
 #: Jobs that are looked at at a time.
 _AT_A_TIME = 16
 
@@ -51,21 +52,22 @@ class Resealing:
         for path in (_SALT, *self._below(_WEBHOOK_SECRETS)):
             yield from self._reseal(path, _reseal_whole)
         with ThreadPoolExecutor(_AT_A_TIME, "reseal") as threads:
-            job_ids = self._storage.folders(_JOBS)
+            job_ids = self._storage.folders(JOBS)
             for outcomes in ahead(threads, self._of_job, job_ids, 4 * _AT_A_TIME):
                 yield from outcomes
 
     def _of_job(self, job_id: str) -> list[tuple[str, Outcome]]:
-        folder = f"{_JOBS}{job_id}/"
+        record = file_path(job_id, "job.json")
         found: list[tuple[str, _Reseal]] = []
-        if self._may_list_urls(f"{folder}job.json"):
-            found = [(path, _reseal_list) for path in self._below(f"{folder}images/")]
+        if self._may_list_urls(record):
+            found = [(path, _reseal_list) for path in self._below(part_path(job_id, "images"))]
         if self._retention.is_gone(job_id):
             # A run that was killed may have brought it back.
-            self._storage.delete(f"{folder}job.json")
+            self._storage.delete(record)
         else:
-            found += [(path, _reseal_whole) for path in self._below(f"{folder}container-urls/")]
-            found.append((f"{folder}job.json", reseal_job))
+            urls = self._below(part_path(job_id, "container-urls"))
+            found += [(path, _reseal_whole) for path in urls]
+            found.append((record, reseal_job))
         return [one for path, reseal in found for one in self._reseal(path, reseal, job_id)]
 
     def _may_list_urls(self, path: str) -> bool:
@@ -107,8 +109,10 @@ class Resealing:
         That a job is deleted is told before the first of its files goes. Its image lists may stay,
         for a retry that lives yet, until the deletion is over.
         """
-        gone = self._retention.is_gone(job_id)
-        return gone and ("/images/" not in path or not self._retention.is_sweeping(job_id))
+        if not self._retention.is_gone(job_id):
+            return False
+        of_lists = path.startswith(part_path(job_id, "images"))
+        return not (of_lists and self._retention.is_sweeping(job_id))
 
 
 def _reseal_whole(data: bytes, sealer: Sealer) -> bytes:

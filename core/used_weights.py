@@ -6,6 +6,7 @@ Only whoever loads such a file can tell which it is, and several workers may hav
 under one name: all notes count.
 """
 
+from core.job_paths import part_path
 from core.storage import Storage
 
 
@@ -28,4 +29,4 @@ class UsedWeights:
 
 
 def _folder(job_id: str) -> str:
-    return f"jobs/{job_id}/weights/"
+    return part_path(job_id, "weights")

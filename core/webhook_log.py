@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from core.job_paths import part_path
 from core.storage import Storage
 from core.webhooks import Attempt, Delivery
 
@@ -82,7 +83,7 @@ class WebhookLog:
 
 
 def _folder(job_id: str) -> str:
-    return f"jobs/{job_id}/webhooks/"
+    return part_path(job_id, "webhooks")
 
 
 def _shown(names: Iterable[str]) -> Iterable[str]:

@@ -8,6 +8,7 @@ workers may run one shard, and all of them worked: all notes count.
 
 import re
 
+from core.job_paths import part_path
 from core.jobs import Work
 from core.storage import Storage
 
@@ -38,4 +39,4 @@ class WorkDone:
 
 
 def _folder(job_id: str) -> str:
-    return f"jobs/{job_id}/work/"
+    return part_path(job_id, "work")

@@ -41,13 +41,16 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Renaming(msgspec.Struct, frozen=True):
-    """What takes the place of a prefix of names."""
+    """What takes the place of prefixes of names."""
 
-    old: str
-    new: str
+    #: Pairs of an old prefix and a new one. Of those that a name begins with, the first counts.
+    prefixes: tuple[tuple[str, str], ...]
 
     def apply(self, name: str) -> str:
-        return self.new + name[len(self.old) :] if name.startswith(self.old) else name
+        for old, new in self.prefixes:
+            if name.startswith(old):
+                return new + name[len(old) :]
+        return name
 
 
 def subset(

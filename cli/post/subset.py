@@ -31,7 +31,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     most_area: float
     no_empty: bool
     no_failed: bool
-    replace_prefix: str | None
+    replace_prefix: tuple[str, ...]
     split_depth: int | None
 
     def choice(self) -> Choice:
@@ -49,14 +49,14 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def renaming(self) -> Renaming | None:
-        if self.replace_prefix is None:
-            return None
-        old, sign, new = self.replace_prefix.partition("=")
-        if not sign or old == new:
-            raise click.BadParameter(
-                "give OLD=NEW, such as card1/=.", param_hint="--replace-prefix"
-            )
-        return Renaming(old, new)
+        return Renaming(tuple(map(_prefixes, self.replace_prefix))) if self.replace_prefix else None
+
+
+def _prefixes(text: str) -> tuple[str, str]:
+    old, sign, new = text.partition("=")
+    if not sign or old == new:
+        raise click.BadParameter("give OLD=NEW, such as card1/=.", param_hint="--replace-prefix")
+    return old, new
 
 
 @click.command(
@@ -83,7 +83,12 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--most-area", type=_SHARE, default=1.0, help="Only boxes of this share at most.")
 @click.option("--no-empty", is_flag=True, help="Leave out images with no detection that is kept.")
 @click.option("--no-failed", is_flag=True, help="Leave out images that failed.")
-@click.option("--replace-prefix", metavar="OLD=NEW", help="Begin names with NEW in place of OLD.")
+@click.option(
+    "--replace-prefix",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Begin names with NEW in place of OLD; of several, the first one that fits.",
+)
 @click.option(
     "--split-depth",
     type=click.IntRange(1),

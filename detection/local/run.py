@@ -79,9 +79,10 @@ class LocalRun(msgspec.Struct, frozen=True, kw_only=True):
 
     def _plan(self) -> Plan:
         skipped = Skipped()
-        return write_plan(self.journal, self._entries(skipped), skipped, len(self.environments))
+        return write_plan(self.journal, self.entries(skipped), skipped, len(self.environments))
 
-    def _entries(self, skipped: Skipped) -> Iterator[Entry]:
+    def entries(self, skipped: Skipped) -> Iterator[Entry]:
+        """The images of the new results, listed as this goes; fills in what is `skipped`."""
         if self.settings.retry_failed and self.previous:
             return failed_only(self.previous, self.sources)
         images = self.sources.images(skipped, self.leave_out)

@@ -151,6 +151,31 @@ def test_a_dry_run_tells_what_all_would_take_and_writes_nothing(
     assert sorted(os.listdir(home)) == ["photo.jpg", "photos"]
 
 
+def test_a_dry_run_looks_at_what_would_not_be_taken_over(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["detect", "photos", "--model", "demo", "-o", "r.json", "--progress", "none"]
+    assert run(words) == 0
+    for name in ("new-1.jpg", "new-2.jpg"):
+        shutil.copy(home / "photo.jpg", home / "photos" / name)
+    capsys.readouterr()
+    assert run([*words, "--previous", "r.json", "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert "5 images, " in said.err and "taken over from earlier results: 3" in said.err
+    assert re.match(r"About .* for 2 images \(", said.out)
+
+
+def test_a_dry_run_with_nothing_to_do_says_so(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["detect", "photos", "--model", "demo", "-o", "r.json", "--progress", "none"]
+    assert run(words) == 0
+    capsys.readouterr()
+    assert run([*words, "--retry-failed", "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert "no image left to be processed" in said.err and not said.out
+
+
 def test_a_run_that_is_over_is_not_done_again(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

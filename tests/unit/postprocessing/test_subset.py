@@ -67,13 +67,20 @@ def test_a_failure_stays_one_whatever_is_chosen(results: Results) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [("a/", "", "1.jpg"), ("", "x/", "x/a/1.jpg"), ("a", "c", "c/1.jpg"), ("z", "y", "a/1.jpg")],
+    ("prefixes", "expected"),
+    [
+        ((("a/", ""),), "1.jpg"),
+        ((("", "x/"),), "x/a/1.jpg"),
+        ((("a", "c"),), "c/1.jpg"),
+        ((("z", "y"),), "a/1.jpg"),
+        ((("z/", "y/"), ("a/", "b/"), ("a/1", "no")), "b/1.jpg"),
+        ((("a/", "b/"), ("b/", "c/")), "b/1.jpg"),
+    ],
 )
 def test_prefixes_take_each_others_place(
-    results: Results, old: str, new: str, expected: str
+    results: Results, prefixes: tuple[tuple[str, str], ...], expected: str
 ) -> None:
-    assert next(subset(results, Choice(), Renaming(old, new))).file == expected
+    assert next(subset(results, Choice(), Renaming(prefixes))).file == expected
 
 
 def test_a_category_that_the_file_does_not_have_is_refused_at_once(results: Results) -> None:

@@ -1,5 +1,6 @@
 """Mistakes that people make with `megabatch post`, and what they are told."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,14 @@ def test_two_images_do_not_get_one_name(home: Path, capsys: pytest.CaptureFixtur
     assert post("subset two.json --replace-prefix a/=b/ -o out.json") == exit_codes.USAGE
     assert "Two images would be called b/1.jpg" in capsys.readouterr().err
     assert not (home / "out.json").exists()
+
+
+def test_several_prefixes_are_replaced_in_one_go(home: Path) -> None:
+    write_results(home / "two.json", image("a/1.jpg"), image("b/1.jpg"))
+    command = "subset two.json --replace-prefix a/=north/ --replace-prefix b/=south/ -o out.json"
+    assert post(command) == 0
+    names = [one["file"] for one in json.loads((home / "out.json").read_text())["images"]]
+    assert names == ["north/1.jpg", "south/1.jpg"]
 
 
 def test_names_are_chosen_in_any_slashes(home: Path) -> None:
