@@ -66,6 +66,7 @@ def events(*words: object) -> tuple[int, list[dict[str, Any]]]:
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.timeout(240)
 def test_the_same_images_give_the_same_results_in_every_way(
     system: System, pictures: Pictures, demo_model: Path, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sysconfig
+import textwrap
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,14 @@ def program(name: str, *words: str, folder: Path) -> str:
     return ended.stdout
 
 
+def printed(word: str) -> str:
+    """The YAML in docs/operations.md in which the word stands."""
+    page = (ROOT / "docs/operations.md").read_text()
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```$", page, re.DOTALL | re.MULTILINE)
+    (block,) = (one for one in blocks if word in one)
+    return textwrap.dedent(block)
+
+
 def composed(folder: Path, *files: str, settings: str = "") -> Fields:
     """What Compose makes of these files and settings, in a copy of them."""
     return composed_by(f"REDIS_PASSWORD=secret\n{settings}\n", folder, *files)
@@ -46,7 +55,8 @@ def composed(folder: Path, *files: str, settings: str = "") -> Fields:
 def composed_by(env: str, folder: Path, *files: str) -> Fields:
     """What Compose makes of these files and this `.env`, in a copy of them."""
     for name in files:
-        (folder / name).write_text((DEPLOY / name).read_text())
+        if not (folder / name).exists():  # else it is one that the page prints
+            (folder / name).write_text((DEPLOY / name).read_text())
     (folder / ".env").write_text(env)
     named = [word for name in files for word in ("--file", name)]
     text = program("docker-compose", *named, "--profile", "*", "config", folder=folder)

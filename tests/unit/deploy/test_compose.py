@@ -8,7 +8,7 @@ from cli.client import DEFAULT_SERVICE
 from core.config import read_settings
 from core.queue import create_celery
 from tests.azurite_server import VERSION
-from tests.unit.deploy.reading import DEPLOY, Fields, composed, dockerfile
+from tests.unit.deploy.reading import DEPLOY, Fields, composed, dockerfile, printed
 from tests.unit.deploy.test_commands import check_command
 
 FILES = ("compose.yaml",)
@@ -46,6 +46,16 @@ def test_every_service_gets_the_settings(tmp_path: Path) -> None:
     assert {one.live_jobs for one in read.values()} == {7}
     assert {one.redis_url for one in read.values()} == {"redis://:secret@redis:6379/0"}
     assert {one.storage_url for one in read.values()} == {"file:///data"}
+
+
+def test_a_second_worker_gets_the_second_gpu_alone(tmp_path: Path) -> None:
+    (tmp_path / "second.yaml").write_text(printed("detection-2"))
+    named = composed(tmp_path, *GPU, "second.yaml")["services"]
+    first, second = named["detection"], named["detection-2"]
+    (device,) = second["deploy"]["resources"]["reservations"]["devices"]
+    assert device["device_ids"] == ["1"] and "count" not in device
+    for field in ("image", "command", "environment", "volumes", "build"):
+        assert second[field] == first[field]
 
 
 def test_what_somebody_sets_goes_before(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ KEDA's schema is in no package of the tools. Of its one resource we look at name
 ourselves, as KEDA 2.21's documentation has them.
 """
 
+import os
+from pathlib import Path
+
 import kubernetes_validate
 import pytest
 import yaml
@@ -16,11 +19,14 @@ from tests.unit.deploy.reading import (
     FOREIGN,
     KUBERNETES,
     OVERLAYS,
+    ROOT,
     Fields,
     manifests,
     of_kind,
     ours,
     pods,
+    printed,
+    program,
 )
 from tests.unit.deploy.test_commands import check_command
 
@@ -211,13 +217,33 @@ def test_workers_are_scaled_by_the_work_of_their_own_model(overlay: str) -> None
         assert target["spec"]["initContainers"][0]["args"][-1] == model
         assert spec["minReplicaCount"] == 0 < spec["maxReplicaCount"]
         (trigger,) = spec["triggers"]
-        assert set(trigger) == {"type", "metadata"} and trigger["type"] == "prometheus"
+        assert set(trigger) == {"type", "metricType", "metadata"}
+        assert (trigger["type"], trigger["metricType"]) == ("prometheus", "AverageValue")
         assert all(isinstance(value, str) for value in trigger["metadata"].values())
         assert set(trigger["metadata"]) == {
             *("serverAddress", "query", "threshold", "ignoreNullValues")
         }
         query = trigger["metadata"]["query"]
         assert query == f'max(megabatch_open_shards{{model="{model}"}})'
+
+
+def test_weights_come_from_elsewhere_by_the_patch_of_the_page(overlay: str, tmp_path: Path) -> None:
+    under = os.path.relpath(KUBERNETES / overlay, tmp_path.resolve())
+    mine = f"resources:\n  - {under}\n{printed('initContainers/0/args')}"
+    (tmp_path / "kustomization.yaml").write_text(mine)
+    applied = yaml.safe_load_all(program("kubectl", "kustomize", str(tmp_path), folder=ROOT))
+    (args,) = (
+        one["spec"]["template"]["spec"]["initContainers"][0]["args"]
+        for one in applied
+        if one["kind"] == "Deployment" and "detection" in one["metadata"]["name"]
+    )
+    assert "--from" in args
+    check_command(args)
+
+
+def test_a_new_worker_waits_until_an_old_one_has_left_its_gpu(overlay: str) -> None:
+    workers = [one for one in of_kind(overlay, "Deployment") if "detection" in str(one["metadata"])]
+    assert workers and all(one["spec"]["strategy"] == {"type": "Recreate"} for one in workers)
 
 
 def test_a_gpu_is_asked_for_where_there_is_to_be_one(overlay: str) -> None:
