@@ -352,6 +352,40 @@ def test_damaged_job_does_not_keep_others_from_being_cleaned(
     assert bench.store.get(K) is None and bench.store.get(J)
 
 
+def test_damaged_deletion_keeps_no_other_from_being_ended(
+    bench: Bench,
+    cleaner: Cleaner,
+    clock: Clock,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run_job(bench, J)
+    run_job(bench, K)
+    delete(bench, clock, K)
+    sweep = tmp_path / f"storage/sweep/{J}"
+    sweep.write_bytes(b"")
+    cleaner.round()
+    assert not kinds(tmp_path, K) and {"job.json", "results"} <= kinds(tmp_path, J)
+    assert f"sweep/{J} in our storage is damaged. Delete that file" in caplog.text
+    sweep.unlink()
+    delete(bench, clock, J)
+    cleaner.round()
+    assert not kinds(tmp_path, J)
+
+
+def test_damaged_deletion_of_a_job_that_is_buried_is_ended(
+    bench: Bench, cleaner: Cleaner, clock: Clock, tmp_path: Path
+) -> None:
+    run_job(bench)
+    delete(bench, clock)
+    (tmp_path / f"storage/sweep/{J}").write_bytes(b"")
+    cleaner.round()
+    assert not kinds(tmp_path) and list(bench.folder.retention.sweeps()) == []
+    clock.now += 366 * DAY  # what was due of it still is, and does no harm
+    cleaner.round()
+    assert files(tmp_path) == set()
+
+
 def test_webhook_is_told_before_a_job_goes(bench: Bench, cleaner: Cleaner, clock: Clock) -> None:
     wanted = Webhook("https://example.org/hook", ("job.expiring",))
     run_job(bench, webhook=wanted)
