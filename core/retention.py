@@ -114,10 +114,14 @@ class Retention:
 
     # Deleting.
 
-    def begin_sweep(self, job: AcceptedJob, final: FinalRecord, now: datetime) -> Sweep:
-        """Commit the deletion of a job that has ended; what stands, of whoever came first."""
-        tombstone = Tombstone(job.caller, now, usage_of(final))
-        sweep = Sweep(job.id, tombstone, tuple(_schedule(job, final)))
+    def begin_sweep(self, job: AcceptedJob, final: FinalRecord | None, now: datetime) -> Sweep:
+        """Commit the deletion of a job that has ended; what stands, of whoever came first.
+
+        `final` is None where that record is damaged: then nobody knows what is due of the job, and
+        whoever comes to it finds nothing left to do.
+        """
+        tombstone = Tombstone(job.caller, now, usage_of(final) if final else None)
+        sweep = Sweep(job.id, tombstone, tuple(_schedule(job, final)) if final else ())
         data = self._storage.create(_SWEEP + job.id, msgspec.json.encode(sweep))
         return msgspec.json.decode(data, type=Sweep)
 

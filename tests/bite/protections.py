@@ -212,6 +212,13 @@ PROTECTIONS = (
         "if False:",
         ("tests/unit/core/test_redis_fitness.py",),
     ),
+    Protection(
+        "a merge gives up what cannot be read",
+        "workers/aggregator.py",
+        "return self._lease.errors >= MAX_ERRORS",
+        "return False",
+        ("tests/unit/workers/test_damage.py",),
+    ),
     # What is merged was proven.
     Protection(
         "an output has the listed images in order",

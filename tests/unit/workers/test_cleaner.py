@@ -346,10 +346,24 @@ def test_damaged_job_does_not_keep_others_from_being_cleaned(
 ) -> None:
     run_job(bench, J)
     run_job(bench, K)
-    (tmp_path / f"storage/jobs/{J}/job.json").write_bytes(b"{")
+    for record in ("job.json", "final.json"):
+        (tmp_path / f"storage/jobs/{J}/{record}").write_bytes(b"{")
     clock.now += 200 * DAY
     cleaner.round()
     assert bench.store.get(K) is None and bench.store.get(J)
+
+
+@pytest.mark.parametrize("record", ["job.json", "final.json"])
+def test_job_with_a_damaged_record_goes_at_its_time(
+    bench: Bench, cleaner: Cleaner, clock: Clock, tmp_path: Path, record: str
+) -> None:
+    run_job(bench)
+    (tmp_path / f"storage/jobs/{J}/{record}").write_bytes(b"")
+    clock.now += 181 * DAY
+    cleaner.round()
+    assert bench.store.get(J) is None and not kinds(tmp_path)
+    tombstone = bench.folder.retention.tombstone(J)
+    assert tombstone and (tombstone.usage is None) is (record == "final.json")
 
 
 def test_damaged_deletion_keeps_no_other_from_being_ended(
