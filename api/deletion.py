@@ -8,10 +8,10 @@ from flask_openapi3 import APIBlueprint, Tag
 from api.auth import current_caller
 from api.errors import PROBLEM_RESPONSES, problems
 from api.job_service import JobService
-from api.problems import JobGone, JobNotEnded, RetryStillRuns
+from api.problems import JobDamaged, JobGone, JobNotEnded, RetryStillRuns
 from api.schemas import JobPath
 from core.containers.opening import within
-from core.deletion import delete_job, live_child
+from core.deletion import delete_job, live_child, read_ended
 from core.job_folder import JobFolder
 from core.job_store import JobStore
 from core.jobs import utc_now
@@ -35,20 +35,17 @@ class Deletion:
     def delete(self, job_id: str, caller: Caller) -> None:
         """Delete a job; one that was deleted already stays so.
 
-        Raises JobNotFound, JobConflict while it has not ended or is still needed, or Unavailable:
+        Raises JobNotFound, JobConflict while it has not ended or is still needed, or is damaged as
+        a whole, or Unavailable:
         then asking again goes on where this call was.
         """
         within(_SECONDS, lambda: self._delete(job_id, caller))
 
     def _delete(self, job_id: str, caller: Caller) -> None:
         try:
-            view = self._jobs.view(job_id, caller)
+            self._check_ended(job_id, caller)
         except JobGone:
             return
-        if not view.job.terminal:
-            raise JobNotEnded(
-                f"The job is {view.job.status}. Cancel it first, and delete it once it has ended."
-            )
         child = live_child(self._folder, job_id)
         if child:
             raise RetryStillRuns(
@@ -56,11 +53,26 @@ class Deletion:
                 "Delete this job after the end of that one, or cancel that one first."
             )
         try:
-            job, final = self._folder.read_shown(job_id), self._folder.read_final(job_id)
+            job, final = read_ended(self._folder, job_id)
         except FileNotFoundError:
             return  # somebody else deletes it at the same time
+        except ValueError as error:
+            raise JobDamaged() from error
         delete_job(self._folder, self._store, job, final, utc_now())
         logger.info("job %s is deleted", job_id)
+
+    def _check_ended(self, job_id: str, caller: Caller) -> None:
+        """Raises JobNotEnded, and what `JobService.view` raises of a job that is not damaged."""
+        try:
+            job = self._jobs.view(job_id, caller).job
+        except JobDamaged:
+            if self._folder.is_live(job_id):
+                raise
+            return
+        if not job.terminal:
+            raise JobNotEnded(
+                f"The job is {job.status}. Cancel it first, and delete it once it has ended."
+            )
 
 
 def deletion_blueprint(deletion: Deletion) -> APIBlueprint:

@@ -51,7 +51,7 @@ _REQUEST_ID = ("X-Request-Id", "Your own name for this request, up to 64 of `A-Z
 _OF_A_KEY = (401, 403, 429, 503)
 _OF_ANYBODY = (429,)
 _OF_A_BODY = (400, 408, 413, 415, 422)
-_OF_A_JOB = (404, 410)
+_OF_A_JOB = (404, 409, 410)
 _OF_A_QUERY = (422,)
 
 

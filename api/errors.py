@@ -66,7 +66,7 @@ _STATUSES = {
     403: "the key does not allow this",
     404: "there is no such thing",
     408: "the body did not come in time",
-    409: "the job's status does not allow this",
+    409: "the job's status does not allow this, or its record is damaged",
     410: "the job was deleted",
     412: "it is not what If-Match names",
     413: "the body is too large",

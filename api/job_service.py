@@ -16,7 +16,7 @@ from api.idempotency import Once
 from api.job_limits import check_room
 from api.job_report import JobReport, report_on
 from api.job_views import JobView, Shown, ended_job, new_job, shown_job
-from api.problems import BeingRestored, JobEnded, JobGone, KeyOfDeletedJob
+from api.problems import BeingRestored, JobDamaged, JobEnded, JobGone, KeyOfDeletedJob
 from api.source_check import check_source
 from core.config import Settings
 from core.containers.opening import within
@@ -129,6 +129,8 @@ class JobService:
             earlier = self._folder.read_job(job_id)
         except FileNotFoundError:
             earlier = None
+        except ValueError as error:
+            raise JobDamaged() from error
         # Asked last: a job that is deleted in this moment is one that was deleted.
         if self._folder.retention.is_gone(job_id):
             raise KeyOfDeletedJob()
@@ -185,8 +187,8 @@ class JobService:
     def view(self, job_id: str, caller: Caller) -> JobView:
         """A job that exists for this caller.
 
-        Raises JobNotFound (there is none, or it is another's), JobGone, BeingRestored or
-        Unavailable.
+        Raises JobNotFound (there is none, or it is another's), JobGone, JobDamaged, BeingRestored
+        or Unavailable.
         """
         shown = self._known(job_id, caller)
         job = self._store.get(job_id)
@@ -200,8 +202,8 @@ class JobService:
         return JobView(job, shown, self._final_or_none(job_id) if job.terminal else None)
 
     def shown(self, job_id: str, caller: Caller) -> Shown:
-        """What was accepted, whatever became of it. Raises JobNotFound or JobGone; asks the
-        storage alone.
+        """What was accepted, whatever became of it. Raises JobNotFound, JobGone or JobDamaged;
+        asks the storage alone, unless that is damaged.
         """
         shown = self._known(job_id, caller)
         self._refuse_gone(job_id)
@@ -223,6 +225,10 @@ class JobService:
             if tombstone and caller.sees(tombstone.caller):
                 raise JobGone() from error
             raise JobNotFound() from error
+        except ValueError as error:
+            known = self._store.get(job_id) or self._final_or_none(job_id)
+            sees = known is not None and caller.sees(known.caller)
+            raise (JobDamaged() if sees else JobNotFound()) from error
         if not caller.sees(shown.caller):
             raise JobNotFound()
         return shown
@@ -258,6 +264,8 @@ class JobService:
             return self._final(job_id)
         except FileNotFoundError:
             return None
+        except ValueError as error:
+            raise JobDamaged() from error
 
     # Cancelling.
 

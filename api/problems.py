@@ -74,6 +74,14 @@ class KeyReused(MegaBatchError):
     code = "idempotency_key_reused"
 
 
+class JobDamaged(JobConflict):
+    """A record of this job in our storage cannot be read. Once the job has ended, delete it and
+    submit it again; or ask whoever runs this service for a backup.
+    """
+
+    code = "job_damaged"
+
+
 class KeyOfDeletedJob(JobConflict):
     """The job of this Idempotency-Key was deleted; make up a new key to submit it again."""
 

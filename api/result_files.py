@@ -6,7 +6,7 @@ import msgspec
 
 from api.downloads import Download
 from api.job_service import JobService
-from api.problems import NoResults
+from api.problems import JobDamaged, NoResults
 from core.download_names import download_name
 from core.errors import ResultsNotReady
 from core.job_folder import JobFolder
@@ -34,8 +34,8 @@ class ResultFiles:
     def find(self, job_id: str, kind: FileKind, caller: Caller) -> Found:
         """A file of a job that this caller sees.
 
-        Raises ResultsNotReady, NoResults, JobNotFound, JobGone or Unavailable. Of a job that has
-        ended the storage alone is asked.
+        Raises ResultsNotReady, NoResults, JobNotFound, JobGone, JobDamaged or Unavailable. Of a job
+        that has ended the storage alone is asked.
         """
         self._service.shown(job_id, caller)
         try:
@@ -43,6 +43,8 @@ class ResultFiles:
         except FileNotFoundError:
             self._service.view(job_id, caller)
             raise ResultsNotReady() from None
+        except ValueError as error:
+            raise JobDamaged() from error
         file = final.file(kind)
         if file is None:
             raise NoResults(f"The job has no such file: {final.reason or 'nothing was found'}")

@@ -7,12 +7,46 @@ from datetime import datetime
 
 from core.job_folder import JobFolder
 from core.job_store import JobStore
-from core.jobs import AcceptedJob, FinalRecord
+from core.jobs import AcceptedJob, FinalRecord, JobRequest
 from core.retention import Sweep
 
 
+def shown_of(folder: JobFolder, final: FinalRecord) -> AcceptedJob:
+    """The job that ended so, as it may be shown. Raises FileNotFoundError.
+
+    Where its own record is damaged: what the final record tells, which is enough to keep the job
+    for the least time after its end, and to delete it.
+    """
+    try:
+        return folder.read_shown(final.id)
+    except ValueError:
+        return AcceptedJob(
+            id=final.id,
+            request=JobRequest(model=final.model, detection_threshold=0.0, name=final.name),
+            created_at=final.created_at,
+            expires_at=final.finished_at,
+            caller=final.caller,
+        )
+
+
+def read_ended(folder: JobFolder, job_id: str) -> tuple[AcceptedJob, FinalRecord | None]:
+    """A job that has ended, and its final record; None where that is damaged.
+
+    Raises FileNotFoundError, and ValueError where no record tells whose job it is.
+    """
+    try:
+        final = folder.read_final(job_id)
+    except ValueError:
+        return folder.read_shown(job_id), None
+    return shown_of(folder, final), final
+
+
 def delete_job(
-    folder: JobFolder, store: JobStore, job: AcceptedJob, final: FinalRecord, now: datetime
+    folder: JobFolder,
+    store: JobStore,
+    job: AcceptedJob,
+    final: FinalRecord | None,
+    now: datetime,
 ) -> None:
     """Once this has begun, the deletion is ended whatever happens; from its return on the job is
     gone for everybody.

@@ -241,6 +241,7 @@ class JobFolder:
         for name in self._storage.names(folder):
             if folder + name not in but:
                 self._storage.delete(folder + name)
+        self._storage.delete_unfinished(folder)
 
     def write_final(self, final: FinalRecord) -> FinalRecord:
         """Commit the end of a job. Returns the record that counts: this one, or an earlier one."""
@@ -270,6 +271,7 @@ class JobFolder:
         # The lists first: who can still read one finds all that was noted beside it.
         yield from self._sweep(part_path(job_id, "images"))
         yield from self._sweep(job_path(job_id))
+        self._storage.delete_unfinished(job_path(job_id))
         self.retire(job_id)
 
     def _sweep(self, folder: str) -> Iterator[None]:

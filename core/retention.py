@@ -5,6 +5,7 @@ sweep/{id}                      a job that is being deleted: what the cleaner ne
 gone/{id}                       a job that was deleted
 """
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Literal, cast, get_args
@@ -14,6 +15,8 @@ import msgspec
 from core.jobs import AcceptedJob, FinalRecord
 from core.storage import Storage
 from core.usage import JobUsage, usage_of
+
+logger = logging.getLogger(__name__)
 
 #: What was only needed to make the results goes so long after the end of a job, and no job goes
 #: earlier after its end.
@@ -111,10 +114,14 @@ class Retention:
 
     # Deleting.
 
-    def begin_sweep(self, job: AcceptedJob, final: FinalRecord, now: datetime) -> Sweep:
-        """Commit the deletion of a job that has ended; what stands, of whoever came first."""
-        tombstone = Tombstone(job.caller, now, usage_of(final))
-        sweep = Sweep(job.id, tombstone, tuple(_schedule(job, final)))
+    def begin_sweep(self, job: AcceptedJob, final: FinalRecord | None, now: datetime) -> Sweep:
+        """Commit the deletion of a job that has ended; what stands, of whoever came first.
+
+        `final` is None where that record is damaged: then nobody knows what is due of the job, and
+        whoever comes to it finds nothing left to do.
+        """
+        tombstone = Tombstone(job.caller, now, usage_of(final) if final else None)
+        sweep = Sweep(job.id, tombstone, tuple(_schedule(job, final)) if final else ())
         data = self._storage.create(_SWEEP + job.id, msgspec.json.encode(sweep))
         return msgspec.json.decode(data, type=Sweep)
 
@@ -123,12 +130,32 @@ class Retention:
         return self._storage.exists(_SWEEP + job_id)
 
     def sweeps(self) -> Iterator[Sweep]:
-        """The deletions that have not ended."""
+        """The deletions that have not ended; of one that is damaged the log tells."""
         for job_id in self._storage.names(_SWEEP):
             try:
-                yield msgspec.json.decode(self._storage.read(_SWEEP + job_id), type=Sweep)
+                sweep = self._read_sweep(job_id)
             except FileNotFoundError:
                 continue  # another cleaner has just ended it
+            except ValueError:
+                logger.error(
+                    "%s: its deletion cannot go on, for sweep/%s in our storage is damaged. "
+                    "Delete that file, and then the job once more.",
+                    *(job_id, job_id),
+                )
+                continue
+            yield sweep
+
+    def _read_sweep(self, job_id: str) -> Sweep:
+        """Raises FileNotFoundError, and ValueError when it is damaged."""
+        data = self._storage.read(_SWEEP + job_id)
+        try:
+            return msgspec.json.decode(data, type=Sweep)
+        except ValueError:
+            tombstone = self.tombstone(job_id)
+            if tombstone is None:
+                raise
+            # The job is buried; only what was due of it is not known, and that does no harm.
+            return Sweep(job_id, tombstone, ())
 
     def bury(self, sweep: Sweep) -> None:
         """The job is gone from now on, whatever is left of its files."""

@@ -5,7 +5,6 @@ the winner wrote. A missing file is FileNotFoundError; any other trouble is JobF
 """
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from core.config import Settings
+from core.durable_files import UNFINISHED, delete_unfinished
 from core.errors import ConfigError, JobFolderTrouble
 from core.secrets import has_secret, redact
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 _PIECE = 4 * 1024 * 1024
 #: How long a signed URL works: enough to begin a download, which may then last longer.
 _SIGNED_FOR = timedelta(minutes=10)
-#: What a local folder calls a file that is still written, and passes over itself. Copied into a
-#: cloud, it would be taken for a file of ours.
-_UNFINISHED = re.compile(r"#\d+$")
 #: What obstore reads of Azure that an operator sets.
 _AZURE = ("AZURE_STORAGE_", "AZURE_CLIENT_ID")
 #: Names of a long listing that are held at a time.
@@ -59,6 +56,8 @@ class Storage:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        #: Where the files are, if they are on this machine.
+        self._root = store.prefix if isinstance(store, LocalStore) else None
 
     def create(self, path: str, data: bytes) -> bytes:
         """Write create-only; the bytes that stand there afterwards.
@@ -111,7 +110,7 @@ class Storage:
         with _translated("list"):
             for page in obstore.list(self._store, folder, offset=offset, chunk_size=_PAGE):
                 for meta in page:
-                    if not _UNFINISHED.search(meta["path"]):
+                    if not UNFINISHED.search(meta["path"]):
                         yield meta["path"].removeprefix(folder)
 
     def folders(self, folder: str) -> list[str]:
@@ -129,6 +128,15 @@ class Storage:
             with suppress(FileNotFoundError):
                 obstore.delete(self._store, paths)
             return len(paths)
+
+    def delete_unfinished(self, folder: str) -> None:
+        """Delete what writers that died have left below a folder, which no listing shows.
+
+        Only a local folder has such. A writer that is still at it fails when it ends.
+        """
+        if self._root:
+            with _translated("delete"):
+                delete_unfinished(self._root / folder)
 
     @contextmanager
     def writer(self, path: str, name: str = "") -> Iterator[Writer]:

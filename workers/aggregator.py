@@ -8,19 +8,23 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import msgspec
 
 from core.ahead import ahead
 from core.catalog import Model, find_model
+from core.deletion import shown_of
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder, Plan
 from core.job_store import Tally
 from core.jobs import AcceptedJob, FinalRecord, utc_now
+from core.lua_scripts import MAX_ERRORS
 from core.results.versions import Version, known_version
 from core.results.writer import build_info
 from core.room import check_room
 from workers.context import WorkerContext
+from workers.damage import Damage, end_without_results, has_records
 from workers.delivering import tell_of_end
 from workers.final_record import Merged, final_record
 from workers.lease_keeper import LeaseEnded, LeaseKeeper
@@ -72,7 +76,7 @@ def settle(context: WorkerContext, final: FinalRecord) -> None:
     folder, store = context.folder, context.store
     folder.discard_results(final.id, but=final.paths)
     if not folder.retention.is_gone(final.id):
-        job = folder.read_shown(final.id)
+        job = shown_of(folder, final)
         folder.retention.schedule(job, final)
         if not store.finish(final):
             store.restore_ended(job, final)  # where Redis has lost it
@@ -87,8 +91,13 @@ class _Merge:
         self._context, self._keeper = context, keeper
         self._folder, self._lease = context.folder, keeper.lease
         self._id = keeper.lease.job_id
+        self._damage = Damage(self._id)
 
     def run(self) -> None:
+        if self._gives_up and not has_records(self._folder, self._id):
+            final = end_without_results(self._folder, self._context.store, self._id)
+            settle(self._context, final)
+            return
         try:
             final = self._folder.read_final(self._id)
         except FileNotFoundError:
@@ -105,14 +114,19 @@ class _Merge:
         """The job ends before all its shards are done; what is finished is merged."""
         return self._lease.cancelled or bool(self._lease.reason)
 
+    @property
+    def _gives_up(self) -> bool:
+        """What cannot be read now could not be read several times before, and is left out."""
+        return self._lease.errors >= MAX_ERRORS
+
     def _merge(self) -> Merged:
         """Write the files. Raises _Refused when shards have to run again."""
         self._job = self._folder.read_job(self._id)
         self._plan = self._read_plan()
-        refused: list[int] = []
+        indices, refused = self._indices(), list[int]()
         with merged_files(self._folder, self._job) as files:
             self._begin(files)
-            tally, shards = self._copy(files, self._indices(), refused)
+            tally, shards = self._copy(files, indices, refused)
             self._delete_refused(refused)
             if refused and not self._early:
                 # Left open, no file ever appears. Files of other merges are not ours to delete.
@@ -125,14 +139,27 @@ class _Merge:
             shards=shards,
             plan=self._plan,
             listing_over=self._listing_over,
+            damage=self._damage.reason,
         )
 
     def _indices(self) -> Sequence[int]:
         """The shards to merge."""
-        if not self._early:
-            return range(self._plan.shards)
-        outputs = self._folder.shard_outputs(self._id)
-        return [index for index in outputs if index < self._plan.shards]
+        indices: Sequence[int] = range(self._plan.shards)
+        if self._early:
+            outputs = self._folder.shard_outputs(self._id)
+            indices = [index for index in outputs if index < self._plan.shards]
+        if self._gives_up:
+            indices = [index for index in indices if self._has_image_list(index)]
+        return indices
+
+    def _has_image_list(self, index: int) -> bool:
+        self._keeper.moved()
+        try:
+            decode_image_list(self._folder.read_image_list(self._id, index))
+        except ValueError:
+            self._damage.note(f"the image list of shard {index}")
+            return False
+        return True
 
     def _read_plan(self) -> Plan:
         self._listing_over = True
@@ -141,16 +168,23 @@ class _Merge:
         except FileNotFoundError:
             if not self._early:
                 raise
-            self._listing_over = False
-            return self._plan_so_far()
+        except ValueError:
+            if not self._gives_up:
+                raise
+            self._damage.note("the plan")
+        self._listing_over = False
+        return self._plan_so_far()
 
     def _plan_so_far(self) -> Plan:
-        """The plan of a job whose listing was never over."""
-        shards = self._folder.count_image_lists(self._id)
-        if not shards:
-            return Plan(images=0, shards=0)
-        position = self._folder.read_header(self._id, shards - 1).position
-        return Plan(images=position.images, shards=shards, skipped=position.skipped)
+        """The plan of a job whose listing was never over, up to the last list that can be read."""
+        for index in reversed(range(self._folder.count_image_lists(self._id))):
+            try:
+                position = self._folder.read_header(self._id, index).position
+            except ValueError:
+                self._damage.note(f"the image list of shard {index}")
+            else:
+                return Plan(images=position.images, shards=index + 1, skipped=position.skipped)
+        return Plan(images=0, shards=0)
 
     def _begin(self, files: MergedFiles) -> None:
         request = self._job.request
@@ -161,9 +195,15 @@ class _Merge:
             detection_threshold=request.detection_threshold,
             preprocessing=request.preprocessing,
             truncated_images=request.truncated_images,
-            custom={"partial": True, "images_listed": self._plan.images} if self._early else None,
+            custom=self._partial(),
         )
         files.begin(info, model.categories)
+
+    def _partial(self) -> dict[str, Any] | None:
+        """What the results say where they do not hold all images."""
+        if not self._early and not self._damage:
+            return None
+        return {"partial": True, "images_listed": self._plan.images}
 
     def _model(self) -> Model:
         """The model of the job, with the checksum of each file that was run under its name."""

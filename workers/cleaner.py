@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 
-from core.deletion import bury, delete_job, live_child
+from core.deletion import bury, delete_job, live_child, read_ended
 from core.errors import Unavailable
 from core.jobs import utc_now
 from core.retention import Due, Sweep
@@ -114,7 +114,7 @@ class Cleaner:
         if live_child(folder, job_id):
             return False
         try:
-            job, final = folder.read_shown(job_id), folder.read_final(job_id)
+            job, final = read_ended(folder, job_id)
         except FileNotFoundError:
             return True  # deleted already
         delete_job(folder, store, job, final, self._clock())

@@ -52,8 +52,9 @@ class Deliverer:
         """
         try:
             job = self._folder.read_job(delivery.job_id)
-        except FileNotFoundError:
-            return self._store.end_delivery(delivery)  # the job was deleted
+        except (FileNotFoundError, ValueError):
+            # The job was deleted; or its record is damaged, and nobody knows whom to tell.
+            return self._store.end_delivery(delivery)
         last = self._log.last_attempt(delivery)
         if not self._is_wanted(delivery, job, last):
             return self._store.end_delivery(delivery)
@@ -96,7 +97,7 @@ class Deliverer:
         """How far the job is. Raises Unavailable while nobody knows."""
         try:
             return self._folder.read_final(job_id)
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # damaged
             job = self._store.get(job_id)
         if job is None:
             raise Unavailable(f"The job {job_id} is being restored.")

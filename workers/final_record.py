@@ -10,6 +10,7 @@ from core.jobs import (
     AcceptedJob,
     FileKind,
     FinalRecord,
+    Job,
     JobRequest,
     JobStatus,
     Progress,
@@ -30,6 +31,8 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
     shards: int
     plan: Plan
     listing_over: bool
+    #: Why it is not whole: files that cannot be read. Empty where they can.
+    damage: str = ""
 
 
 def final_record(
@@ -56,6 +59,26 @@ def final_record(
     )
 
 
+def damaged_record(job: Job) -> FinalRecord:
+    """The record that ends a job now of whose own records one cannot be read, ever."""
+    return FinalRecord(
+        id=job.id,
+        status=JobStatus.FAILED,
+        model=job.model,
+        name=job.name,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=utc_now(),
+        progress=job.progress,
+        reason=(
+            "job_damaged: the record of this job in our storage cannot be read, so that there are "
+            "no results. Submit it again."
+        ),
+        results=None,
+        caller=job.caller,
+    )
+
+
 def _progress(merged: Merged) -> Progress:
     return Progress(
         listing_over=merged.listing_over,
@@ -73,7 +96,9 @@ def _progress(merged: Merged) -> Progress:
 
 def _outcome(request: JobRequest, lease: Lease, merged: Merged) -> tuple[JobStatus, str | None]:
     if lease.cancelled:
-        return JobStatus.CANCELLED, None
+        return JobStatus.CANCELLED, merged.damage or None
+    if merged.damage:
+        return JobStatus.FAILED, merged.damage
     if lease.reason:
         return JobStatus.FAILED, lease.reason
     tally = merged.tally

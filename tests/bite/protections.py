@@ -88,9 +88,16 @@ PROTECTIONS = (
     Protection(
         "files that a local folder had begun are none in a cloud",
         "core/storage.py",
-        'if not _UNFINISHED.search(meta["path"])',
+        'if not UNFINISHED.search(meta["path"])',
         "if True",
         ("tests/contract/test_storage.py",),
+    ),
+    Protection(
+        "what a killed writer left goes with its job",
+        "core/durable_files.py",
+        "filter(UNFINISHED.search, names)",
+        "()",
+        ("tests/unit/workers/test_cleaner.py",),
     ),
     Protection(
         "expired leases are taken back",
@@ -204,6 +211,13 @@ PROTECTIONS = (
         "if told.maxmemory_policy != _KEEPS_ALL:",
         "if False:",
         ("tests/unit/core/test_redis_fitness.py",),
+    ),
+    Protection(
+        "a merge gives up what cannot be read",
+        "workers/aggregator.py",
+        "return self._lease.errors >= MAX_ERRORS",
+        "return False",
+        ("tests/unit/workers/test_damage.py",),
     ),
     # What is merged was proven.
     Protection(

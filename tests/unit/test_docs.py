@@ -266,6 +266,7 @@ def test_leases_and_attempts() -> None:
     assert told("Work")["lease"] == f"{LEASE_MS // 1000} s"
     assert told("Work")["errors before a shard is given up"] == str(MAX_ERRORS)
     assert told("Work")["losses before a shard is given up"] == str(MAX_LOSSES)
+    assert told("Work")["errors before a merge leaves out what cannot be read"] == str(MAX_ERRORS)
 
 
 def test_when_boxes_recur() -> None:

@@ -169,3 +169,72 @@ def test_time_of_a_job_is_over_for_the_api_too(
     job, final = folder.read_shown(ended), folder.read_final(ended)
     delete_job(folder, store, job, final, utc_now() + timedelta(days=200))
     assert client.get(f"/v1/jobs/{ended}").status_code == 410
+
+
+RECORDS = ("job.json", "final.json")
+
+
+@pytest.fixture
+def damage(tmp_path: Path) -> Callable[[str, str], None]:
+    """What a disk may make of a record of a job."""
+
+    def empty(job_id: str, record: str) -> None:
+        (tmp_path / f"storage/jobs/{job_id}/{record}").write_bytes(b"")
+
+    return empty
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("record", RECORDS)
+def test_job_with_a_damaged_record_says_so_and_is_deleted(
+    client: FlaskClient,
+    ended: str,
+    damage: Callable[[str, str], None],
+    store: JobStore,
+    folder: JobFolder,
+    record: str,
+    lost: bool,
+) -> None:
+    damage(ended, record)
+    if lost:
+        store._redis.flushall()
+    for path in ("", "/results"):
+        answer = client.get(f"/v1/jobs/{ended}{path}")
+        assert (answer.status_code, answer.get_json()["code"]) == (409, "job_damaged")
+        assert "delete it and submit it again" in answer.get_json()["detail"]
+    assert client.delete(f"/v1/jobs/{ended}").status_code == 204
+    assert client.get(f"/v1/jobs/{ended}").status_code == 410
+    assert client.get("/v1/jobs").get_json()["data"] == []
+    assert [sweep.job_id for sweep in folder.retention.sweeps()] == [ended]
+
+
+def test_damaged_job_that_has_not_ended_is_not_deleted(
+    client: FlaskClient, submit: Submit, damage: Callable[[str, str], None], folder: JobFolder
+) -> None:
+    job_id = submit()
+    damage(job_id, "job.json")
+    answer = client.delete(f"/v1/jobs/{job_id}")
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "job_damaged")
+    assert list(folder.retention.sweeps()) == []
+
+
+def test_job_without_any_record_is_not_deleted(
+    client: FlaskClient, ended: str, damage: Callable[[str, str], None], folder: JobFolder
+) -> None:
+    for record in RECORDS:
+        damage(ended, record)
+    answer = client.delete(f"/v1/jobs/{ended}")
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "job_damaged")
+    assert list(folder.retention.sweeps()) == []
+
+
+def test_nobody_else_learns_of_a_damaged_job(
+    settings: Settings, app: Flask, ended: str, damage: Callable[[str, str], None]
+) -> None:
+    key = open_key_ring(settings).create("south", (Scope.READ, Scope.SUBMIT))
+    damage(ended, "job.json")
+    south = create_app(settings).test_client()
+    headers = {"Authorization": f"Bearer {key}"}
+    for method in ("GET", "DELETE"):
+        answer = south.open(f"/v1/jobs/{ended}", method=method, headers=headers)
+        assert answer.status_code == 404

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import StorageTrouble
+from core.errors import JobFolderTrouble, StorageTrouble
 from core.failures import FailureCode, ImageFailure
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder
@@ -233,6 +233,31 @@ def test_of_two_merges_the_first_commit_counts(planned: Bench) -> None:
         results="jobs/other",
     )
     assert planned.folder.write_final(other) == final
+
+
+def test_merge_whose_files_go_because_another_won_fails_and_harms_nothing(
+    planned: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(planned, 0, 1, 2, 3)
+    original = JobFolder.results_writer
+
+    @contextmanager
+    def while_another_wins(folder: JobFolder, path: str, name: str) -> Iterator[Writer]:
+        with original(folder, path, name) as writer:
+            writer.write(bytes(20_000_000))  # more than is held in memory
+            patch.setattr(JobFolder, "results_writer", original)
+            planned.store._redis.delete(f"megabatch:job:{J}:leases")
+            merge_job(planned.context, J)
+            yield writer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobFolder, "results_writer", while_another_wins)
+        with pytest.raises(JobFolderTrouble):
+            merge_job(planned.context, J)
+    final, results = served(planned)
+    assert len(results["images"]) == IMAGES
+    assert planned.store.get(J).status is JobStatus.COMPLETED  # type: ignore[union-attr]
+    assert final.paths <= set(files(planned))
 
 
 def test_merge_that_refuses_leaves_the_results_of_another_merge(

@@ -1,5 +1,8 @@
 """Cleaning on a real storage and a real Redis: cleaners die in the middle, and two work at once."""
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +26,17 @@ from workers.reaper import Reaper
 from workers.shard_runner import run_shard
 
 K = "b" * 32
+#: Writes a file, and is killed at it.
+KILLED = """
+import os, signal, sys
+from core.config import Settings
+from core.storage import open_storage
+
+with open_storage(Settings(storage_url=sys.argv[1])).writer(sys.argv[2]) as writer:
+    for _ in range(30):
+        writer.write(bytes(1_000_000))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 DAY = timedelta(days=1)
 
 
@@ -120,6 +134,36 @@ def test_written_after_the_sweep_goes_with_the_tombstone(
     clock.now += 366 * DAY
     cleaner.round()
     assert files(tmp_path) == set()
+
+
+def be_killed_at(bench: Bench, path: str) -> None:
+    arguments = (bench.context.settings.storage_url, path)
+    ended = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+def test_what_a_writer_left_that_was_killed_goes_with_its_job(
+    bench: Bench, cleaner: Cleaner, clock: Clock, tmp_path: Path
+) -> None:
+    run_job(bench)
+    be_killed_at(bench, f"jobs/{J}/results/late.json")
+    assert f"jobs/{J}/results/late.json#1" in files(tmp_path)
+    delete(bench, clock)
+    cleaner.round()
+    assert not kinds(tmp_path)
+    assert not (tmp_path / f"storage/jobs/{J}").exists()
+
+
+def test_what_a_merge_left_that_was_killed_goes_when_its_job_ends(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.add("a.jpg", "b.jpg")
+    bench.accept()
+    be_killed_at(bench, f"jobs/{J}/results/early.json")
+    assert "results" in kinds(tmp_path)
+    run_job(bench)
+    results = {name for name in files(tmp_path) if "/results/" in name}
+    assert results == bench.folder.read_final(J).paths
 
 
 class Mortal:
@@ -302,10 +346,58 @@ def test_damaged_job_does_not_keep_others_from_being_cleaned(
 ) -> None:
     run_job(bench, J)
     run_job(bench, K)
-    (tmp_path / f"storage/jobs/{J}/job.json").write_bytes(b"{")
+    for record in ("job.json", "final.json"):
+        (tmp_path / f"storage/jobs/{J}/{record}").write_bytes(b"{")
     clock.now += 200 * DAY
     cleaner.round()
     assert bench.store.get(K) is None and bench.store.get(J)
+
+
+@pytest.mark.parametrize("record", ["job.json", "final.json"])
+def test_job_with_a_damaged_record_goes_at_its_time(
+    bench: Bench, cleaner: Cleaner, clock: Clock, tmp_path: Path, record: str
+) -> None:
+    run_job(bench)
+    (tmp_path / f"storage/jobs/{J}/{record}").write_bytes(b"")
+    clock.now += 181 * DAY
+    cleaner.round()
+    assert bench.store.get(J) is None and not kinds(tmp_path)
+    tombstone = bench.folder.retention.tombstone(J)
+    assert tombstone and (tombstone.usage is None) is (record == "final.json")
+
+
+def test_damaged_deletion_keeps_no_other_from_being_ended(
+    bench: Bench,
+    cleaner: Cleaner,
+    clock: Clock,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run_job(bench, J)
+    run_job(bench, K)
+    delete(bench, clock, K)
+    sweep = tmp_path / f"storage/sweep/{J}"
+    sweep.write_bytes(b"")
+    cleaner.round()
+    assert not kinds(tmp_path, K) and {"job.json", "results"} <= kinds(tmp_path, J)
+    assert f"sweep/{J} in our storage is damaged. Delete that file" in caplog.text
+    sweep.unlink()
+    delete(bench, clock, J)
+    cleaner.round()
+    assert not kinds(tmp_path, J)
+
+
+def test_damaged_deletion_of_a_job_that_is_buried_is_ended(
+    bench: Bench, cleaner: Cleaner, clock: Clock, tmp_path: Path
+) -> None:
+    run_job(bench)
+    delete(bench, clock)
+    (tmp_path / f"storage/sweep/{J}").write_bytes(b"")
+    cleaner.round()
+    assert not kinds(tmp_path) and list(bench.folder.retention.sweeps()) == []
+    clock.now += 366 * DAY  # what was due of it still is, and does no harm
+    cleaner.round()
+    assert files(tmp_path) == set()
 
 
 def test_webhook_is_told_before_a_job_goes(bench: Bench, cleaner: Cleaner, clock: Clock) -> None:

@@ -322,6 +322,17 @@ def test_a_job_that_was_deleted_tells_nothing(
     assert seconds_left(bench) is None and server.received == []
 
 
+@pytest.mark.parametrize(("record", "told"), [("job.json", 0), ("final.json", 1)])
+def test_a_job_with_a_damaged_record_is_told_while_that_can_be(
+    bench: Bench, deliverer: Deliverer, server: Receiver, record: str, told: int
+) -> None:
+    end_job(bench, server.url)
+    (bench.pictures.parent / f"storage/jobs/{J}/{record}").write_bytes(b"")
+    bench.store.create(accepted_job(J))
+    deliver(bench, deliverer)
+    assert len(server.received) == told and seconds_left(bench) is None
+
+
 def test_a_job_that_is_deleted_meanwhile_keeps_no_log(
     bench: Bench, settings: Settings, secrets: WebhookSecrets, server: Receiver
 ) -> None:
