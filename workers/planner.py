@@ -35,6 +35,7 @@ from workers.recovery import count_outputs
 from workers.selection import (
     ExplicitList,
     beyond,
+    check_still_there,
     first,
     images_alone,
     refuse_small,
@@ -244,5 +245,6 @@ class _Planning:
             for index in range(self._index)
             for image in decode_image_list(self._folder.read_image_list(self._job.id, index))
         }
+        check_still_there(images, standing)
         left = without(images, standing)[: count - len(standing)]
         yield Page(images=left, marker=None, last=True, skipped=skipped)

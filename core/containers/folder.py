@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from core.containers.file_names import file_name_of, listed_name
-from core.containers.folder_walk import FoundFile, walk_files
+from core.containers.folder_walk import FoundFile, holds_anything, shown, walk_files
 from core.containers.listing import IMAGE_SUFFIXES, MAX_IMAGE_BYTES, PAGE_SIZE, Page
 from core.containers.local_paths import is_below, path_inside, real_path
 from core.containers.names import suffix_of
@@ -76,10 +76,11 @@ class LocalFolder:
             raise ContainerError(
                 f"There is no folder {root}.", pointer=_POINTER, code="container_not_found"
             )
+        self._device = os.stat(self._root).st_dev
 
     def pages(self, prefix: str = "", marker: str | None = None) -> Iterator[Page]:
         """See `Container.pages`."""
-        self._check_root()
+        self._check_root(held_something=False)
         after = file_name_of(marker) if marker else ""
         skipped: Counter[str] = Counter()
         found = walk_files(self._root, self._roots, prefix=prefix, after=after)
@@ -94,6 +95,8 @@ class LocalFolder:
             first = next(images, None)
             if first is None:
                 passed_over.update(skipped)
+            # The walk takes what is gone for empty, and the list must not end there.
+            self._check_root(held_something=bool(page or passed_over or marker))
             yield Page(images=page, marker=marker, last=first is None, skipped=dict(passed_over))
             if first is None:
                 return
@@ -118,10 +121,12 @@ class LocalFolder:
         """See `Container.read`. Raises StorageTrouble when the folder itself is gone."""
         path = self._path_of(image.name)
         if path is None:
+            self._check_root()
             return ImageFailure(FailureCode.NOT_FOUND)
         try:
             answer = read_file(path, image.etag)
         except PermissionError:
+            self._check_root()
             return ImageFailure(FailureCode.FORBIDDEN)
         except OSError as error:
             if error.errno in _NO_FILE:
@@ -147,19 +152,28 @@ class LocalFolder:
         path = real_path(path)
         return path if is_below(path, self._roots) else None
 
-    def _check_root(self) -> None:
-        if not os.path.isdir(self._root):
-            raise StorageTrouble("The folder is gone; is its disk still mounted?")
+    def _check_root(self, *, held_something: bool = True) -> None:
+        """Raises StorageTrouble unless the folder is there, and not empty if it held something."""
+        try:
+            # Not its inode: that of a folder may change in file systems of programs (FUSE).
+            there = os.stat(self._root).st_dev == self._device
+        except OSError:
+            there = False
+        if not there or (held_something and not holds_anything(self._root)):
+            raise StorageTrouble(
+                f"The folder {shown(self._root)} is gone or empty; is its disk still mounted?"
+            )
 
 
 def _listed(name: str, path: str) -> ListedImage | None:
-    """The image of this file; None when it is gone, or no regular file."""
+    """The image of this file; None when it is gone, or no regular file.
+
+    One that cannot be looked at is listed all the same: why, its reading tells.
+    """
     try:
         status = os.stat(path)
-    except PermissionError:
-        return ListedImage(name)
-    except OSError:
-        return None
+    except OSError as error:
+        return None if error.errno in _NO_FILE else ListedImage(name)
     if not stat.S_ISREG(status.st_mode):
         return None
     return ListedImage(name, size=status.st_size, etag=version_of(status))

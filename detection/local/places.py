@@ -1,13 +1,13 @@
 """Reads images from where they lie: files of this machine, and URLs."""
 
 import errno
-import os
 from collections.abc import Sequence
 
 import urllib3
 
 from core.containers.answers import OK, TOO_LARGE, Answer
 from core.containers.folder import read_file
+from core.containers.folder_walk import holds_anything
 from core.containers.listing import MAX_IMAGE_BYTES
 from core.containers.local_paths import real_path
 from core.containers.streak import FailureStreak
@@ -70,7 +70,7 @@ class PlaceReader:
     def check_roots(self) -> None:
         """Raises StorageTrouble where one is not there."""
         for root in self._roots:
-            if not _holds_anything(root):
+            if not holds_anything(root):
                 raise StorageTrouble(
                     f"The folder {root} is gone or empty; is its disk still connected?"
                 )
@@ -110,14 +110,3 @@ class PlaceReader:
         finally:
             response.release_conn()
             response.close()
-
-
-def _holds_anything(folder: str) -> bool:
-    """Whether the folder is there; an empty one may be left where a disk was mounted."""
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except PermissionError:  # it is there, and some file in it may be read
-        return True
-    except OSError:
-        return False

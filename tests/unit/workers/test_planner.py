@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from core.containers.folder import LocalFolder
 from core.errors import AccessRevoked, ConfigError, StorageTrouble, Unavailable
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder, Plan
@@ -239,6 +241,62 @@ def test_expired_sas_pauses_and_resuming_goes_on(
     assert Message("plan_job", J) in bench.outbox
     plan_job(bench.context, J)
     assert listed(bench) == names(100)
+
+
+@pytest.mark.parametrize("leaves_mount_point", [False, True])
+def test_folder_that_goes_away_while_it_is_listed_is_listed_to_its_end_once_it_is_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, leaves_mount_point: bool
+) -> None:
+    files = [f"{folder}/{name}" for folder in "abcd" for name in names(25)]
+    bench.add(*files)
+    bench.accept()
+    away = bench.pictures.with_name("unplugged")
+    defaults = {**(LocalFolder.__init__.__kwdefaults__ or {}), "page_size": 20}
+    monkeypatch.setattr(LocalFolder.__init__, "__kwdefaults__", defaults)
+    write: Callable[..., Any] = JobFolder.write_image_list
+
+    def unplugging(folder: JobFolder, job_id: str, index: int, data: bytes) -> bytes:
+        if index == 0:
+            bench.pictures.rename(away)
+            if leaves_mount_point:
+                bench.pictures.mkdir()
+        return bytes(write(folder, job_id, index, data))
+
+    with monkeypatch.context() as patch, pytest.raises(StorageTrouble):
+        patch.setattr(JobFolder, "write_image_list", unplugging)
+        plan_job(bench.context, J)
+    if leaves_mount_point:
+        with pytest.raises(StorageTrouble):  # which is opened now, and empty
+            plan_job(bench.context, J)
+        bench.pictures.rmdir()
+    away.rename(bench.pictures)
+    plan_job(bench.context, J)
+    assert listed(bench) == files and bench.folder.read_plan(J).images == len(files)
+
+
+@pytest.mark.parametrize("left", [(), ("NOT MOUNTED.txt",)])
+@pytest.mark.parametrize("fields", [{}, {"first_n": 70}, {"sample_n": 50}, {"prefix": "0"}])
+def test_folder_in_which_nothing_is_left_that_was_listed_does_not_end_the_list(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], left: tuple[str, ...]
+) -> None:
+    bench.add(*names(100))
+    bench.accept(**fields)
+    with monkeypatch.context() as patch:
+        fail_after(patch, 2, SystemExit(), True)
+        with contextlib.suppress(SystemExit):
+            plan_job(bench.context, J)
+    away = bench.pictures.with_name("unplugged")
+    bench.pictures.rename(away)
+    bench.pictures.mkdir()
+    bench.add(*left)
+    with pytest.raises(StorageTrouble):
+        plan_after_crash(bench)
+    assert status(bench) is JobStatus.RUNNING
+    shutil.rmtree(bench.pictures)
+    away.rename(bench.pictures)
+    plan_job(bench.context, J)
+    wanted = fields.get("first_n") or fields.get("sample_n") or 100
+    assert bench.folder.read_plan(J).images == len(set(listed(bench))) == wanted
 
 
 def test_wiped_redis_is_filled_again_from_the_storage(bench: Bench) -> None:
