@@ -15,7 +15,7 @@ from core.containers.listing import IMAGE_SUFFIXES, MAX_IMAGE_BYTES, PAGE_SIZE, 
 from core.containers.local_paths import is_below, path_inside, real_path
 from core.containers.names import suffix_of
 from core.containers.streak import FailureStreak
-from core.errors import ContainerError, StorageTrouble, UrlNotAllowed
+from core.errors import StorageTrouble, UrlNotAllowed
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 
@@ -67,16 +67,14 @@ class LocalFolder:
         page_size: int = PAGE_SIZE,
         suffixes: Container[str] = IMAGE_SUFFIXES,
     ) -> None:
-        """`suffixes`: of the files that are listed. Raises ContainerError without such a folder."""
+        """`suffixes`: of the files that are listed. Raises StorageTrouble without such a folder."""
         self._root = real_path(root)
         self._roots = _real_paths((root, *allowed_roots))
         self._page_size, self._suffixes = page_size, suffixes
         self._streak = FailureStreak()
-        if not os.path.isdir(self._root):
-            raise ContainerError(
-                f"There is no folder {root}.", pointer=_POINTER, code="container_not_found"
-            )
-        self._device = os.stat(self._root).st_dev
+        self._device = self._device_now()
+        if self._device is None or not os.path.isdir(self._root):
+            raise self._gone()
 
     def pages(self, prefix: str = "", marker: str | None = None) -> Iterator[Page]:
         """See `Container.pages`."""
@@ -154,15 +152,21 @@ class LocalFolder:
 
     def _check_root(self, *, held_something: bool = True) -> None:
         """Raises StorageTrouble unless the folder is there, and not empty if it held something."""
+        # Not by its inode: that of a folder may change in file systems of programs (FUSE).
+        same = self._device_now() == self._device
+        if not same or (held_something and not holds_anything(self._root)):
+            raise self._gone()
+
+    def _device_now(self) -> int | None:
         try:
-            # Not its inode: that of a folder may change in file systems of programs (FUSE).
-            there = os.stat(self._root).st_dev == self._device
+            return os.stat(self._root).st_dev
         except OSError:
-            there = False
-        if not there or (held_something and not holds_anything(self._root)):
-            raise StorageTrouble(
-                f"The folder {shown(self._root)} is gone or empty; is its disk still mounted?"
-            )
+            return None
+
+    def _gone(self) -> StorageTrouble:
+        return StorageTrouble(
+            f"The folder {shown(self._root)} is gone or empty; is its disk still mounted?"
+        )
 
 
 def _listed(name: str, path: str) -> ListedImage | None:

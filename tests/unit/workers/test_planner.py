@@ -116,12 +116,16 @@ def test_names_without_a_container_abort_the_job(bench: Bench) -> None:
     assert job and job.status is JobStatus.MERGING and "container" in (job.reason or "")
 
 
-def test_missing_container_aborts_with_what_to_do(bench: Bench) -> None:
-    bench.accept(container_url=str(bench.pictures / "nowhere"))
+def test_folder_that_is_away_when_its_job_is_planned_is_waited_for(bench: Bench) -> None:
+    bench.accept()
+    bench.pictures.rmdir()
+    for _ in range(3):
+        with pytest.raises(StorageTrouble, match="mounted"):
+            plan_job(bench.context, J)
+        assert status(bench) is JobStatus.QUEUED
+    bench.add(*names(3))
     plan_job(bench.context, J)
-    job = bench.store.get(J)
-    assert job and job.status is JobStatus.MERGING
-    assert job.reason and job.reason.startswith("container_not_found: ")
+    assert listed(bench) == names(3)
 
 
 def fail_after(

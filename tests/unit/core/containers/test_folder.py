@@ -313,9 +313,10 @@ def test_a_folder_that_cannot_be_told_from_a_file_is_not_passed_over(
 
 
 def test_a_missing_folder_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(ContainerError, match="no folder") as caught:
-        LocalFolder(tmp_path / "none")
-    assert caught.value.code == "container_not_found"
+    (tmp_path / "file").touch()
+    for name in ("none", "file"):
+        with pytest.raises(StorageTrouble, match=name):
+            LocalFolder(tmp_path / name)
 
 
 @pytest.fixture
