@@ -14,6 +14,8 @@ _POINTER = "/container_url"
 # Azure's codes for a container that is not, or no longer, there. Source: Microsoft Learn, "Blob
 # service error codes".
 CONTAINER_GONE = frozenset({"ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled"})
+#: Our own codes for a container that nobody can list as it is: its owner, or a fresh URL, mends it.
+NEEDS_FRESH_URL = frozenset({"container_not_found", "sas_missing", "sas_no_list"})
 _NOT_FOUND = frozenset({404, 410})
 _REFUSED = frozenset({401, 403})
 _PASSING = frozenset({408, 429})

@@ -229,6 +229,13 @@ PROTECTIONS = (
         ("tests/unit/core/containers/test_folder.py",),
     ),
     Protection(
+        "a container that is gone while it is listed pauses the job",
+        "workers/planner.py",
+        "    if error.code in NEEDS_FRESH_URL:\n",
+        "    if False:\n",
+        ("tests/unit/workers/test_planner.py",),
+    ),
+    Protection(
         "a list goes on only where it was begun",
         "workers/selection.py",
         "if standing and not any(image.name in standing for image in images):",

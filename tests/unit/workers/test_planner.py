@@ -1,20 +1,28 @@
 """Planning on a real folder, a real storage and a real Redis; planners die in the middle."""
 
 import contextlib
+import ipaddress
 import json
 import shutil
+import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.containers.folder import LocalFolder
-from core.errors import AccessRevoked, ConfigError, StorageTrouble, Unavailable
+from core.containers.opening import open_container
+from core.containers.patience import Patience
+from core.errors import AccessRevoked, ConfigError, ContainerError, StorageTrouble, Unavailable
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder, Plan
 from core.jobs import JobStatus, RequestedImage
 from core.messages import Message
 from tests.factories import accepted_job
+from tests.unit.core.containers.scripted_server import Reply, serving
+from tests.unit.core.containers.test_azure_lister import LISTED
 from tests.unit.workers.conftest import Bench, J
 from workers.planner import MAX_LISTING_ERRORS, plan_job
 
@@ -218,17 +226,107 @@ def test_second_planner_adopts_what_the_first_wrote(
     assert len(found) == len(set(found)) and set(names(40)) <= set(found)
 
 
-def test_listing_that_fails_for_good_aborts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StorageTrouble("the container is away"), "listing_failed: the container is away"),
+        (
+            ContainerError("a name breaks it", code="listing_failed"),
+            "listing_failed: a name breaks it",
+        ),
+        (ContainerError("no such host", code="host_not_found"), "host_not_found: no such host"),
+    ],
+)
+def test_listing_that_fails_for_good_aborts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
     bench.add(*names(40))
     bench.accept()
     with monkeypatch.context() as patch:
         for _ in range(MAX_LISTING_ERRORS):
             assert status(bench) is JobStatus.QUEUED
-            fail_after(patch, 1, StorageTrouble("the container is away"), False)
-            with pytest.raises(StorageTrouble):
+            fail_after(patch, 1, error, False)
+            with pytest.raises(type(error)):
                 plan_job(bench.context, J)
     job = bench.store.get(J)
-    assert job and job.reason == "listing_failed: the container is away"
+    assert job and job.reason == reason
+
+
+HOST = "acct.blob.core.windows.net"
+
+
+@pytest.fixture
+def azure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A worker that reads from this machine, with next to no wait, as if it were Azure."""
+    ranges = (ipaddress.ip_network("127.0.0.0/8"),)
+    bench.context.settings = msgspec.structs.replace(
+        bench.context.settings, allowed_private_ranges=ranges
+    )
+    hasty = Patience(tries=2, first_wait=0.001)
+    monkeypatch.setattr("workers.context.open_container", partial(open_container, patience=hasty))
+    found(monkeypatch, HOST, "127.0.0.1")
+    return bench
+
+
+def found(monkeypatch: pytest.MonkeyPatch, name: str, address: str | None) -> None:
+    """Let lookups of this name give the address, or say that there is no such name."""
+    look_up: Callable[..., Any] = socket.getaddrinfo
+
+    def answer(host: str, *arguments: Any, **options: Any) -> Any:
+        if host != name:
+            return look_up(host, *arguments, **options)
+        if address is None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(address, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+def test_listing_that_meets_internal_errors_for_a_while_goes_on(azure: Bench) -> None:
+    with serving(*[Reply(500)] * 2, LISTED) as server:
+        azure.accept(container_url=f"http://{HOST}:{server.port}/ccc?sp=rl&sig=CaNaRy")
+        with pytest.raises(ContainerError, match="internal error"):
+            plan_job(azure.context, J)
+        assert status(azure) is JobStatus.QUEUED
+        plan_job(azure.context, J)
+    assert listed(azure) == ["a.jpg"]
+
+
+def test_host_that_is_not_found_for_a_while_ends_no_job(
+    azure: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(LISTED) as server:
+        azure.accept(container_url=f"http://{HOST}:{server.port}/ccc?sp=rl&sig=CaNaRy")
+        with monkeypatch.context() as patch, pytest.raises(ContainerError, match="no host"):
+            found(patch, HOST, None)
+            plan_job(azure.context, J)
+        assert status(azure) is JobStatus.QUEUED
+        plan_job(azure.context, J)
+    assert listed(azure) == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "query", "words"),
+    [
+        (404, "ContainerNotFound", "?sp=rl&sig=CaNaRy", "no such container"),
+        (409, "ContainerBeingDeleted", "?sp=rl&sig=CaNaRy", "no such container"),
+        (403, "AuthorizationPermissionMismatch", "?sp=rl&sig=CaNaRy", "List"),
+        (404, "ResourceNotFound", "", "needs a SAS"),
+        (409, "PublicAccessNotPermitted", "", "needs a SAS"),
+    ],
+)
+def test_container_that_is_gone_or_closed_while_it_is_listed_pauses_its_job(
+    azure: Bench, number: int, code: str, query: str, words: str
+) -> None:
+    gone = Reply(number, headers={"x-ms-error-code": code})
+    with serving(gone, LISTED) as server:
+        azure.accept(container_url=f"http://{HOST}:{server.port}/ccc{query}")
+        plan_job(azure.context, J)
+        job = azure.store.get(J)
+        assert job and job.status is JobStatus.PAUSED and words in (job.reason or "")
+        assert azure.store.renew_container(azure.folder.read_job(J))
+        plan_job(azure.context, J)
+    assert listed(azure) == ["a.jpg"]
 
 
 def test_expired_sas_pauses_and_resuming_goes_on(
