@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import urllib3
 
-from core.containers.answers import OK, TOO_LARGE, Answer
+from core.containers.answers import OK, PASSING, TOO_LARGE, Answer
 from core.containers.folder import read_file
 from core.containers.folder_walk import holds_anything
 from core.containers.listing import MAX_IMAGE_BYTES
@@ -20,12 +20,11 @@ _NO_FILE = frozenset(
 )
 # All tries of an image take less than `STALL_AFTER` of detection/local/crew.py.
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
-_TRIED_AGAIN = frozenset({429, 500, 502, 503, 504})
 _RETRIES = urllib3.Retry(
     total=4,
     redirect=5,
     backoff_factor=1,
-    status_forcelist=_TRIED_AGAIN,
+    status_forcelist=PASSING,
     raise_on_status=False,
     respect_retry_after_header=False,  # it may name hours
 )
@@ -83,7 +82,7 @@ class PlaceReader:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             # Its text may repeat the URL, and with it a secret.
             return self._unreadable(url, type(error).__name__)
-        if answer.status in _TRIED_AGAIN:
+        if answer.status in PASSING:
             return self._unreadable(url, str(answer.status))
         self._streak.succeeded()
         return answer.image()
