@@ -9,11 +9,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 
+from core.containers.azure_errors import NEEDS_FRESH_URL
 from core.containers.listing import Container, Page
 from core.containers.names import add_skipped
 from core.errors import (
     AccessRevoked,
-    ContainerError,
     InvalidRequest,
     MegaBatchError,
 )
@@ -35,6 +35,7 @@ from workers.recovery import count_outputs
 from workers.selection import (
     ExplicitList,
     beyond,
+    check_still_there,
     first,
     images_alone,
     refuse_small,
@@ -55,6 +56,8 @@ logger = logging.getLogger(__name__)
 
 #: Listing is tried so often, over more than an hour, before the job ends without the rest.
 MAX_LISTING_ERRORS = 30
+# Errors that a storage or a resolver in trouble causes, too: only time tells them from the others.
+_MAY_PASS = frozenset({"listing_failed", "host_not_found"})
 
 
 class Overtaken(MegaBatchError):
@@ -72,8 +75,8 @@ def plan_job(context: WorkerContext, job_id: str) -> None:
             _plan(context, job_id, keeper)
     except AccessRevoked as error:
         give_back_refused(context, lease, error)
-    except (ContainerError, InvalidRequest) as error:
-        context.store.abort(lease, f"{error.code}: {error}")
+    except InvalidRequest as error:
+        _stop(context, lease, error)
     except (LeaseEnded, Overtaken) as error:
         logger.warning("%s plan: %s", job_id, error)
         context.store.release(lease)
@@ -88,12 +91,27 @@ def plan_job(context: WorkerContext, job_id: str) -> None:
         context.store.release(lease)
 
 
+def _stop(context: WorkerContext, lease: Lease, error: InvalidRequest) -> None:
+    """Pause the job where a fresh URL of its container helps, and end it where nothing does.
+
+    Raises an error that may pass, once it is noted that this is tried again.
+    """
+    if error.code in NEEDS_FRESH_URL:
+        give_back_refused(context, lease, AccessRevoked(error.message))
+    elif error.code in _MAY_PASS:
+        _try_again(context, lease, error)
+        raise error
+    else:
+        context.store.abort(lease, f"{error.code}: {error}")
+
+
 def _try_again(context: WorkerContext, lease: Lease, error: Exception) -> None:
     if lease.errors + 1 < MAX_LISTING_ERRORS:
         context.store.fail(lease, wait_before_retry(lease.errors))
         return
+    code = error.code if isinstance(error, InvalidRequest) else "listing_failed"
     what = error if isinstance(error, MegaBatchError) else type(error).__name__
-    context.store.abort(lease, f"listing_failed: {what}")
+    context.store.abort(lease, f"{code}: {what}")
 
 
 def _plan(context: WorkerContext, job_id: str, keeper: LeaseKeeper) -> None:
@@ -244,5 +262,6 @@ class _Planning:
             for index in range(self._index)
             for image in decode_image_list(self._folder.read_image_list(self._job.id, index))
         }
+        check_still_there(images, standing)
         left = without(images, standing)[: count - len(standing)]
         yield Page(images=left, marker=None, last=True, skipped=skipped)

@@ -11,7 +11,7 @@ from core.containers.image_list_source import refuse_bare_names
 from core.containers.listing import Page
 from core.containers.names import add_skipped, is_image_name, suffix_of
 from core.containers.url_list import list_url
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, StorageTrouble
 from core.image_list import ListedImage
 from core.jobs import JobRequest, RequestedImage
 from core.sealing import Sealer
@@ -23,9 +23,13 @@ def beyond(pages: Iterator[Page], standing: Collection[str]) -> Iterator[Page]:
     """The pages without the images that stand in image lists already.
 
     By name and not by place, for the container may have changed since they were listed: images
-    that are new may have pushed others on to a later page.
+    that are new may have pushed others on to a later page. The first page is the one on which the
+    last of them were listed. Raises StorageTrouble when it has none of them: a folder whose disk is
+    gone must not end the list.
     """
-    for page in pages:
+    for number, page in enumerate(pages):
+        if number == 0:
+            check_still_there(page.images, standing)
         yield msgspec.structs.replace(page, images=without(page.images, standing))
 
 
@@ -125,6 +129,15 @@ def sample(
         add_skipped(skipped, page.skipped)
         on_page()
     return [image for _, image in sorted(kept, key=lambda item: item[0])], skipped
+
+
+def check_still_there(images: Iterable[ListedImage], standing: Collection[str]) -> None:
+    """Raises StorageTrouble when nothing of what was listed before is among these images."""
+    if standing and not any(image.name in standing for image in images):
+        raise StorageTrouble(
+            "Nothing of what was listed before is there any more. Is this still the same "
+            "container, and the disk of a folder mounted?"
+        )
 
 
 def without(images: Iterable[ListedImage], names: Collection[str]) -> list[ListedImage]:

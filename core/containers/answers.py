@@ -6,6 +6,10 @@ from core.failures import FailureCode, ImageFailure
 
 OK = 200
 TOO_LARGE = 413
+#: Answers that a later try may better. Source: RFC 9110, 15.6; Microsoft Learn, "Common REST API
+#: error codes" and "Scalability and performance targets for Blob storage". Gateways have a 5xx of
+#: their own for each trouble, such as Cloudflare's 520 to 530.
+PASSING = frozenset({408, 425, 429, *range(500, 600)})
 
 _FAILURES = {
     301: FailureCode.URL_NOT_ALLOWED,

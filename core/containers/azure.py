@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from azure.storage.blob import BlobProperties
 
 from core.containers.answers import Answer
-from core.containers.azure_errors import CONTAINER_GONE
+from core.containers.azure_errors import CONTAINER_GONE, NEEDS_FRESH_URL
 from core.containers.azure_lister import AzureLister
 from core.containers.guard import Guard, Location, locate
 from core.containers.http_reader import HttpReader
@@ -97,7 +97,10 @@ class AzureContainer:
         return Location(self._base.origin, f"{path}/{quoted_name(name)}" + (sas and f"?{sas}"))
 
     def _check_access(self, answer: Answer) -> None:
-        """Raises AccessRevoked when this refusal concerns more than one image."""
+        """Raises AccessRevoked when this refusal concerns more than one image.
+
+        Raises StorageTrouble when that cannot be told.
+        """
         if answer.code in CONTAINER_GONE:
             raise AccessRevoked("The container is no longer there.")
         if answer.status not in _REFUSED:
@@ -107,7 +110,8 @@ class AzureContainer:
         try:
             self._probe.list_page("", None)
         except InvalidRequest as error:
-            raise AccessRevoked(error.message) from error
+            refused = error.code in NEEDS_FRESH_URL
+            raise (AccessRevoked if refused else StorageTrouble)(error.message) from error
 
 
 def quoted_name(name: str) -> str:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from azure.core.exceptions import HttpResponseError
 
+from core.containers.answers import PASSING
 from core.containers.patience import seconds_of
 from core.containers.sas import Sas, no_list_error
 from core.errors import AccessRevoked, ContainerError, MegaBatchError, StorageTrouble
@@ -14,9 +15,10 @@ _POINTER = "/container_url"
 # Azure's codes for a container that is not, or no longer, there. Source: Microsoft Learn, "Blob
 # service error codes".
 CONTAINER_GONE = frozenset({"ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled"})
+#: Our own codes for a container that nobody can list as it is: its owner, or a fresh URL, mends it.
+NEEDS_FRESH_URL = frozenset({"container_not_found", "sas_missing", "sas_no_list"})
 _NOT_FOUND = frozenset({404, 410})
 _REFUSED = frozenset({401, 403})
-_PASSING = frozenset({408, 429})
 _SERVER_FAULT = 500
 # Of a listing that cannot be read: cut off, or not the storage's at all.
 _OK = 200
@@ -25,7 +27,7 @@ _OK = 200
 def may_pass(error: Exception) -> bool:
     """Whether a later try may do better."""
     status = error.status_code if isinstance(error, HttpResponseError) else None
-    return status is None or status in _PASSING or status >= _SERVER_FAULT or status == _OK
+    return status is None or status in PASSING or status == _OK
 
 
 def asked_wait(error: Exception) -> float | None:
@@ -65,7 +67,7 @@ def _other(status: int, code: str, marker: str | None) -> MegaBatchError:
         )
     if status == _OK:
         return StorageTrouble(UNREADABLE_LISTING)
-    if status in _PASSING or status > _SERVER_FAULT:
+    if status in PASSING:
         return StorageTrouble(f"The storage answers with status {status}; try again later.")
     return ContainerError(
         f"The storage does not list this container (status {status}, {code or 'no code'}); check "

@@ -10,12 +10,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from core.containers.file_names import file_name_of, listed_name
-from core.containers.folder_walk import FoundFile, walk_files
+from core.containers.folder_walk import FoundFile, holds_anything, shown, walk_files
 from core.containers.listing import IMAGE_SUFFIXES, MAX_IMAGE_BYTES, PAGE_SIZE, Page
 from core.containers.local_paths import is_below, path_inside, real_path
 from core.containers.names import suffix_of
 from core.containers.streak import FailureStreak
-from core.errors import ContainerError, StorageTrouble, UrlNotAllowed
+from core.errors import StorageTrouble, UrlNotAllowed
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 
@@ -67,19 +67,18 @@ class LocalFolder:
         page_size: int = PAGE_SIZE,
         suffixes: Container[str] = IMAGE_SUFFIXES,
     ) -> None:
-        """`suffixes`: of the files that are listed. Raises ContainerError without such a folder."""
+        """`suffixes`: of the files that are listed. Raises StorageTrouble without such a folder."""
         self._root = real_path(root)
         self._roots = _real_paths((root, *allowed_roots))
         self._page_size, self._suffixes = page_size, suffixes
         self._streak = FailureStreak()
-        if not os.path.isdir(self._root):
-            raise ContainerError(
-                f"There is no folder {root}.", pointer=_POINTER, code="container_not_found"
-            )
+        self._device = self._device_now()
+        if self._device is None or not os.path.isdir(self._root):
+            raise self._gone()
 
     def pages(self, prefix: str = "", marker: str | None = None) -> Iterator[Page]:
         """See `Container.pages`."""
-        self._check_root()
+        self._check_root(held_something=False)
         after = file_name_of(marker) if marker else ""
         skipped: Counter[str] = Counter()
         found = walk_files(self._root, self._roots, prefix=prefix, after=after)
@@ -94,6 +93,8 @@ class LocalFolder:
             first = next(images, None)
             if first is None:
                 passed_over.update(skipped)
+            # The walk takes what is gone for empty, and the list must not end there.
+            self._check_root(held_something=bool(page or passed_over or marker))
             yield Page(images=page, marker=marker, last=first is None, skipped=dict(passed_over))
             if first is None:
                 return
@@ -118,10 +119,12 @@ class LocalFolder:
         """See `Container.read`. Raises StorageTrouble when the folder itself is gone."""
         path = self._path_of(image.name)
         if path is None:
+            self._check_root()
             return ImageFailure(FailureCode.NOT_FOUND)
         try:
             answer = read_file(path, image.etag)
         except PermissionError:
+            self._check_root()
             return ImageFailure(FailureCode.FORBIDDEN)
         except OSError as error:
             if error.errno in _NO_FILE:
@@ -147,19 +150,34 @@ class LocalFolder:
         path = real_path(path)
         return path if is_below(path, self._roots) else None
 
-    def _check_root(self) -> None:
-        if not os.path.isdir(self._root):
-            raise StorageTrouble("The folder is gone; is its disk still mounted?")
+    def _check_root(self, *, held_something: bool = True) -> None:
+        """Raises StorageTrouble unless the folder is there, and not empty if it held something."""
+        # Not by its inode: that of a folder may change in file systems of programs (FUSE).
+        same = self._device_now() == self._device
+        if not same or (held_something and not holds_anything(self._root)):
+            raise self._gone()
+
+    def _device_now(self) -> int | None:
+        try:
+            return os.stat(self._root).st_dev
+        except OSError:
+            return None
+
+    def _gone(self) -> StorageTrouble:
+        return StorageTrouble(
+            f"The folder {shown(self._root)} is gone or empty; is its disk still mounted?"
+        )
 
 
 def _listed(name: str, path: str) -> ListedImage | None:
-    """The image of this file; None when it is gone, or no regular file."""
+    """The image of this file; None when it is gone, or no regular file.
+
+    One that cannot be looked at is listed all the same: why, its reading tells.
+    """
     try:
         status = os.stat(path)
-    except PermissionError:
-        return ListedImage(name)
-    except OSError:
-        return None
+    except OSError as error:
+        return None if error.errno in _NO_FILE else ListedImage(name)
     if not stat.S_ISREG(status.st_mode):
         return None
     return ListedImage(name, size=status.st_size, etag=version_of(status))

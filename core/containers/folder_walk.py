@@ -114,10 +114,13 @@ def sorted_entries(directory: str, start: str = "", window: int = _WINDOW) -> It
 
 
 def _entry(entry: os.DirEntry[str]) -> Entry:
+    """Raises OSError where a disk cannot tell what this is: it may be a folder full of images."""
     try:
         is_folder = entry.is_dir()
-    except OSError:  # a link that leads back to itself, or to what may not be seen
-        is_folder = False
+    except OSError as error:
+        if not entry.is_symlink() and not isinstance(error, PermissionError):
+            raise
+        is_folder = False  # a link that leads back to itself, or to what may not be seen
     return Entry(entry.name, is_folder, entry.is_symlink() or _is_junction(entry))
 
 
@@ -130,8 +133,20 @@ def is_junction(status: object) -> bool:
     return getattr(status, "st_reparse_tag", None) == _JUNCTION
 
 
-def _shown(directory: str) -> str:
+def shown(directory: str) -> str:
+    """A folder's path, as it is told to people."""
     return listed_name(as_typed(directory))
+
+
+def holds_anything(folder: str) -> bool:
+    """Whether the folder is there; an empty one may be left where a disk was mounted."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except PermissionError:  # it is there, and some file in it may be read
+        return True
+    except OSError:
+        return False
 
 
 def _entries(directory: str, start: str) -> Iterator[Entry]:
@@ -141,15 +156,15 @@ def _entries(directory: str, start: str) -> Iterator[Entry]:
                 if entry.name >= start and not is_system_part(entry.name):
                     yield _entry(entry)
     except FileNotFoundError:
-        return  # removed while it was walked
+        return  # removed while it was walked; whoever lists looks whether the root is there
     except PermissionError as error:
         raise ContainerError(
-            f"The folder {_shown(directory)} cannot be opened by the service. Let its user "
+            f"The folder {shown(directory)} cannot be opened by the service. Let its user "
             "read it, or choose a prefix that leaves it out.",
             pointer="/container_url",
             code="listing_failed",
         ) from error
     except OSError as error:
         raise StorageTrouble(
-            f"The folder {_shown(directory)} cannot be listed: {error.strerror}."
+            f"The folder {shown(directory)} cannot be listed: {error.strerror}."
         ) from error

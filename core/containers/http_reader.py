@@ -12,7 +12,7 @@ import msgspec
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from core.containers.answers import OK, TOO_LARGE, Answer
+from core.containers.answers import OK, PASSING, TOO_LARGE, Answer
 from core.containers.budget import budget_of
 from core.containers.connections import default_tls, hide_secrets_in_logs, pinned_pool
 from core.containers.guard import Guard, Location, Origin
@@ -20,9 +20,6 @@ from core.containers.listing import MAX_IMAGE_BYTES
 from core.containers.patience import Patience, seconds_of
 from core.errors import StorageTrouble
 
-# Answers that a later try may better. Source: Microsoft Learn, "Common REST API error codes" and
-# "Scalability and performance targets for Blob storage" (429, 500, 503); the rest are of gateways.
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
 # Servers to which connections are kept.
 _SERVERS = 64
 _PIECE = 1 << 20
@@ -102,7 +99,7 @@ class HttpReader:
         finally:
             budget.leave()
         if answer is not None:
-            if answer.status not in _PASSING:
+            if answer.status not in PASSING:
                 budget.succeeded()
                 return answer
             trouble = _Trouble(f"status {answer.status}", answer.retry_after)

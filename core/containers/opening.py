@@ -1,5 +1,6 @@
 """From what a job names to the container that it means."""
 
+import os
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
@@ -41,7 +42,7 @@ def open_container(
     """The container of a job; without a URL, that of a job whose images are URLs themselves.
 
     Raises UrlNotAllowed for a URL that this service may not reach, ContainerError for one that
-    does not name a container.
+    does not name a container, and StorageTrouble where a folder is not there.
     """
     if container_url is None:
         return UrlList(Guard(settings), sealer, patience=patience)
@@ -87,6 +88,9 @@ def _open_folder(container_url: str, settings: Settings) -> LocalFolder:
 def _check_folder(container_url: str, settings: Settings) -> None:
     # One image is enough: a whole page of a network drive may take longer than somebody waits.
     folder = folder_of(container_url, settings.allowed_roots)
+    # Once a job is accepted, this is trouble that may pass: a disk is not mounted at the moment.
+    if not os.path.isdir(folder):
+        raise ContainerError(f"There is no folder {folder}.", code="container_not_found")
     next(LocalFolder(folder, settings.allowed_roots, page_size=1).pages())
 
 

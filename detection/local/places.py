@@ -1,13 +1,13 @@
 """Reads images from where they lie: files of this machine, and URLs."""
 
 import errno
-import os
 from collections.abc import Sequence
 
 import urllib3
 
-from core.containers.answers import OK, TOO_LARGE, Answer
+from core.containers.answers import OK, PASSING, TOO_LARGE, Answer
 from core.containers.folder import read_file
+from core.containers.folder_walk import holds_anything
 from core.containers.listing import MAX_IMAGE_BYTES
 from core.containers.local_paths import real_path
 from core.containers.streak import FailureStreak
@@ -20,12 +20,11 @@ _NO_FILE = frozenset(
 )
 # All tries of an image take less than `STALL_AFTER` of detection/local/crew.py.
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
-_TRIED_AGAIN = frozenset({429, 500, 502, 503, 504})
 _RETRIES = urllib3.Retry(
     total=4,
     redirect=5,
     backoff_factor=1,
-    status_forcelist=_TRIED_AGAIN,
+    status_forcelist=PASSING,
     raise_on_status=False,
     respect_retry_after_header=False,  # it may name hours
 )
@@ -70,7 +69,7 @@ class PlaceReader:
     def check_roots(self) -> None:
         """Raises StorageTrouble where one is not there."""
         for root in self._roots:
-            if not _holds_anything(root):
+            if not holds_anything(root):
                 raise StorageTrouble(
                     f"The folder {root} is gone or empty; is its disk still connected?"
                 )
@@ -83,7 +82,7 @@ class PlaceReader:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             # Its text may repeat the URL, and with it a secret.
             return self._unreadable(url, type(error).__name__)
-        if answer.status in _TRIED_AGAIN:
+        if answer.status in PASSING:
             return self._unreadable(url, str(answer.status))
         self._streak.succeeded()
         return answer.image()
@@ -110,14 +109,3 @@ class PlaceReader:
         finally:
             response.release_conn()
             response.close()
-
-
-def _holds_anything(folder: str) -> bool:
-    """Whether the folder is there; an empty one may be left where a disk was mounted."""
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except PermissionError:  # it is there, and some file in it may be read
-        return True
-    except OSError:
-        return False

@@ -51,6 +51,8 @@ class Sources:
         """
         self._suffixes = suffixes
         self._named = [one for name in named for one in _expanded(name)]
+        # As they are now: a folder whose disk goes away must not become the name of an image.
+        self._folders = frozenset(one for one in self._named if os.path.isdir(one))
         self._lists = {one: read_list(Path(one)) for one in self._named if _is_list(one)}
         self.base = os.path.abspath(relative_to) if relative_to else self._common_base()
         # Whole URLs of the names that lack a secret.
@@ -59,7 +61,7 @@ class Sources:
     @property
     def roots(self) -> tuple[str, ...]:
         """The folders that were named."""
-        return tuple(os.path.abspath(one) for one in self._named if os.path.isdir(one))
+        return tuple(os.path.abspath(one) for one in self._named if one in self._folders)
 
     @property
     def must_be_there(self) -> tuple[str, ...]:
@@ -139,7 +141,7 @@ class Sources:
             if one in self._lists:
                 folder = os.path.dirname(os.path.abspath(one))
                 yield from ((entry, folder) for entry in self._lists[one])
-            elif not os.path.isdir(one):
+            elif one not in self._folders:
                 yield ListEntry(one), os.getcwd()
 
     def _all(self, skipped: Skipped, leave_out: Sequence[Path]) -> Iterator[ListedImage]:

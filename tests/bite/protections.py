@@ -236,6 +236,27 @@ PROTECTIONS = (
     ),
     # What others' storages and files can do.
     Protection(
+        "a folder that goes away does not end its list",
+        "core/containers/folder.py",
+        "            self._check_root(held_something=bool(page or passed_over or marker))\n",
+        "",
+        ("tests/unit/core/containers/test_folder.py",),
+    ),
+    Protection(
+        "a container that is gone while it is listed pauses the job",
+        "workers/planner.py",
+        "    if error.code in NEEDS_FRESH_URL:\n",
+        "    if False:\n",
+        ("tests/unit/workers/test_planner.py",),
+    ),
+    Protection(
+        "a list goes on only where it was begun",
+        "workers/selection.py",
+        "if standing and not any(image.name in standing for image in images):",
+        "if False:",
+        ("tests/unit/workers/test_planner.py",),
+    ),
+    Protection(
         "a body is compared with its checksum",
         "core/containers/http_reader.py",
         "    if not _matches_md5(body, response.headers):\n",

@@ -13,7 +13,7 @@ from core.errors import JobFolderTrouble, StorageTrouble
 from core.failures import FailureCode, ImageFailure
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder
-from core.jobs import FileKind, FinalRecord, JobStatus
+from core.jobs import FileKind, FinalRecord, JobStatus, RequestedImage
 from core.messages import Message
 from core.results.format import Detection, ImageResult, failed
 from core.storage import Writer
@@ -132,12 +132,12 @@ def test_cancelled_job_merges_what_is_finished(planned: Bench) -> None:
 
 def test_aborted_job_merges_what_is_finished_and_has_failed(planned: Bench) -> None:
     other = "c" * 32
-    planned.accept(other, container_url=str(planned.pictures / "nowhere"))
+    planned.accept(other, container_url=None, images=(RequestedImage("a.jpg"),))
     plan_job(planned.context, other)
     merge_job(planned.context, other)
     final = planned.folder.read_final(other)
     assert final.status is JobStatus.FAILED
-    assert (final.reason or "").startswith("container_not_found")
+    assert (final.reason or "").startswith("invalid_request")
 
 
 def damage(bench: Bench, index: int, data: bytes | None) -> None:

@@ -1,18 +1,28 @@
 """Planning on a real folder, a real storage and a real Redis; planners die in the middle."""
 
 import contextlib
+import ipaddress
 import json
+import shutil
+import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 
-from core.errors import AccessRevoked, ConfigError, StorageTrouble, Unavailable
+from core.containers.folder import LocalFolder
+from core.containers.opening import open_container
+from core.containers.patience import Patience
+from core.errors import AccessRevoked, ConfigError, ContainerError, StorageTrouble, Unavailable
 from core.image_list import decode_image_list
 from core.job_folder import JobFolder, Plan
 from core.jobs import JobStatus, RequestedImage
 from core.messages import Message
 from tests.factories import accepted_job
+from tests.unit.core.containers.scripted_server import Reply, serving
+from tests.unit.core.containers.test_azure_lister import LISTED
 from tests.unit.workers.conftest import Bench, J
 from workers.planner import MAX_LISTING_ERRORS, plan_job
 
@@ -114,12 +124,16 @@ def test_names_without_a_container_abort_the_job(bench: Bench) -> None:
     assert job and job.status is JobStatus.MERGING and "container" in (job.reason or "")
 
 
-def test_missing_container_aborts_with_what_to_do(bench: Bench) -> None:
-    bench.accept(container_url=str(bench.pictures / "nowhere"))
+def test_folder_that_is_away_when_its_job_is_planned_is_waited_for(bench: Bench) -> None:
+    bench.accept()
+    bench.pictures.rmdir()
+    for _ in range(3):
+        with pytest.raises(StorageTrouble, match="mounted"):
+            plan_job(bench.context, J)
+        assert status(bench) is JobStatus.QUEUED
+    bench.add(*names(3))
     plan_job(bench.context, J)
-    job = bench.store.get(J)
-    assert job and job.status is JobStatus.MERGING
-    assert job.reason and job.reason.startswith("container_not_found: ")
+    assert listed(bench) == names(3)
 
 
 def fail_after(
@@ -212,17 +226,107 @@ def test_second_planner_adopts_what_the_first_wrote(
     assert len(found) == len(set(found)) and set(names(40)) <= set(found)
 
 
-def test_listing_that_fails_for_good_aborts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StorageTrouble("the container is away"), "listing_failed: the container is away"),
+        (
+            ContainerError("a name breaks it", code="listing_failed"),
+            "listing_failed: a name breaks it",
+        ),
+        (ContainerError("no such host", code="host_not_found"), "host_not_found: no such host"),
+    ],
+)
+def test_listing_that_fails_for_good_aborts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
     bench.add(*names(40))
     bench.accept()
     with monkeypatch.context() as patch:
         for _ in range(MAX_LISTING_ERRORS):
             assert status(bench) is JobStatus.QUEUED
-            fail_after(patch, 1, StorageTrouble("the container is away"), False)
-            with pytest.raises(StorageTrouble):
+            fail_after(patch, 1, error, False)
+            with pytest.raises(type(error)):
                 plan_job(bench.context, J)
     job = bench.store.get(J)
-    assert job and job.reason == "listing_failed: the container is away"
+    assert job and job.reason == reason
+
+
+HOST = "acct.blob.core.windows.net"
+
+
+@pytest.fixture
+def azure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A worker that reads from this machine, with next to no wait, as if it were Azure."""
+    ranges = (ipaddress.ip_network("127.0.0.0/8"),)
+    bench.context.settings = msgspec.structs.replace(
+        bench.context.settings, allowed_private_ranges=ranges
+    )
+    hasty = Patience(tries=2, first_wait=0.001)
+    monkeypatch.setattr("workers.context.open_container", partial(open_container, patience=hasty))
+    found(monkeypatch, HOST, "127.0.0.1")
+    return bench
+
+
+def found(monkeypatch: pytest.MonkeyPatch, name: str, address: str | None) -> None:
+    """Let lookups of this name give the address, or say that there is no such name."""
+    look_up: Callable[..., Any] = socket.getaddrinfo
+
+    def answer(host: str, *arguments: Any, **options: Any) -> Any:
+        if host != name:
+            return look_up(host, *arguments, **options)
+        if address is None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(address, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+def test_listing_that_meets_internal_errors_for_a_while_goes_on(azure: Bench) -> None:
+    with serving(*[Reply(500)] * 2, LISTED) as server:
+        azure.accept(container_url=f"http://{HOST}:{server.port}/ccc?sp=rl&sig=CaNaRy")
+        with pytest.raises(ContainerError, match="internal error"):
+            plan_job(azure.context, J)
+        assert status(azure) is JobStatus.QUEUED
+        plan_job(azure.context, J)
+    assert listed(azure) == ["a.jpg"]
+
+
+def test_host_that_is_not_found_for_a_while_ends_no_job(
+    azure: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(LISTED) as server:
+        azure.accept(container_url=f"http://{HOST}:{server.port}/ccc?sp=rl&sig=CaNaRy")
+        with monkeypatch.context() as patch, pytest.raises(ContainerError, match="no host"):
+            found(patch, HOST, None)
+            plan_job(azure.context, J)
+        assert status(azure) is JobStatus.QUEUED
+        plan_job(azure.context, J)
+    assert listed(azure) == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "query", "words"),
+    [
+        (404, "ContainerNotFound", "?sp=rl&sig=CaNaRy", "no such container"),
+        (409, "ContainerBeingDeleted", "?sp=rl&sig=CaNaRy", "no such container"),
+        (403, "AuthorizationPermissionMismatch", "?sp=rl&sig=CaNaRy", "List"),
+        (404, "ResourceNotFound", "", "needs a SAS"),
+        (409, "PublicAccessNotPermitted", "", "needs a SAS"),
+    ],
+)
+def test_container_that_is_gone_or_closed_while_it_is_listed_pauses_its_job(
+    azure: Bench, number: int, code: str, query: str, words: str
+) -> None:
+    gone = Reply(number, headers={"x-ms-error-code": code})
+    with serving(gone, LISTED) as server:
+        azure.accept(container_url=f"http://{HOST}:{server.port}/ccc{query}")
+        plan_job(azure.context, J)
+        job = azure.store.get(J)
+        assert job and job.status is JobStatus.PAUSED and words in (job.reason or "")
+        assert azure.store.renew_container(azure.folder.read_job(J))
+        plan_job(azure.context, J)
+    assert listed(azure) == ["a.jpg"]
 
 
 def test_expired_sas_pauses_and_resuming_goes_on(
@@ -239,6 +343,62 @@ def test_expired_sas_pauses_and_resuming_goes_on(
     assert Message("plan_job", J) in bench.outbox
     plan_job(bench.context, J)
     assert listed(bench) == names(100)
+
+
+@pytest.mark.parametrize("leaves_mount_point", [False, True])
+def test_folder_that_goes_away_while_it_is_listed_is_listed_to_its_end_once_it_is_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, leaves_mount_point: bool
+) -> None:
+    files = [f"{folder}/{name}" for folder in "abcd" for name in names(25)]
+    bench.add(*files)
+    bench.accept()
+    away = bench.pictures.with_name("unplugged")
+    defaults = {**(LocalFolder.__init__.__kwdefaults__ or {}), "page_size": 20}
+    monkeypatch.setattr(LocalFolder.__init__, "__kwdefaults__", defaults)
+    write: Callable[..., Any] = JobFolder.write_image_list
+
+    def unplugging(folder: JobFolder, job_id: str, index: int, data: bytes) -> bytes:
+        if index == 0:
+            bench.pictures.rename(away)
+            if leaves_mount_point:
+                bench.pictures.mkdir()
+        return bytes(write(folder, job_id, index, data))
+
+    with monkeypatch.context() as patch, pytest.raises(StorageTrouble):
+        patch.setattr(JobFolder, "write_image_list", unplugging)
+        plan_job(bench.context, J)
+    if leaves_mount_point:
+        with pytest.raises(StorageTrouble):  # which is opened now, and empty
+            plan_job(bench.context, J)
+        bench.pictures.rmdir()
+    away.rename(bench.pictures)
+    plan_job(bench.context, J)
+    assert listed(bench) == files and bench.folder.read_plan(J).images == len(files)
+
+
+@pytest.mark.parametrize("left", [(), ("NOT MOUNTED.txt",)])
+@pytest.mark.parametrize("fields", [{}, {"first_n": 70}, {"sample_n": 50}, {"prefix": "0"}])
+def test_folder_in_which_nothing_is_left_that_was_listed_does_not_end_the_list(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], left: tuple[str, ...]
+) -> None:
+    bench.add(*names(100))
+    bench.accept(**fields)
+    with monkeypatch.context() as patch:
+        fail_after(patch, 2, SystemExit(), True)
+        with contextlib.suppress(SystemExit):
+            plan_job(bench.context, J)
+    away = bench.pictures.with_name("unplugged")
+    bench.pictures.rename(away)
+    bench.pictures.mkdir()
+    bench.add(*left)
+    with pytest.raises(StorageTrouble):
+        plan_after_crash(bench)
+    assert status(bench) is JobStatus.RUNNING
+    shutil.rmtree(bench.pictures)
+    away.rename(bench.pictures)
+    plan_job(bench.context, J)
+    wanted = fields.get("first_n") or fields.get("sample_n") or 100
+    assert bench.folder.read_plan(J).images == len(set(listed(bench))) == wanted
 
 
 def test_wiped_redis_is_filled_again_from_the_storage(bench: Bench) -> None:

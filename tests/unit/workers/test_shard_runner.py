@@ -197,6 +197,26 @@ def test_shard_that_keeps_failing_ends_as_failures_of_its_images(
     assert final.progress.failures == {"out_of_attempts": len(PICTURES)}
 
 
+@pytest.mark.parametrize("leaves_mount_point", [False, True])
+def test_folder_that_is_away_for_long_costs_no_image(
+    planned: Bench, leaves_mount_point: bool
+) -> None:
+    away = planned.pictures.with_name("unplugged")
+    planned.pictures.rename(away)
+    if leaves_mount_point:
+        planned.pictures.mkdir()
+    for _ in range(MAX_OUTAGES - 1):
+        with pytest.raises(StorageTrouble, match="mounted"):
+            run_shard(planned.context, J, 0)
+        due(planned)
+    if leaves_mount_point:
+        planned.pictures.rmdir()
+    away.rename(planned.pictures)
+    run_shard(planned.context, J, 0)
+    lines = output(planned).splitlines()
+    assert [msgspec.json.decode(line) for line in lines] == expected_images(PICTURES)
+
+
 def test_shard_that_is_lost_too_often_ends_as_failures(
     planned: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -384,7 +384,7 @@ def test_previous_job_that_is_gone_costs_the_work_and_not_the_job(
 
 
 def test_previous_job_without_results_gives_nothing(bench: Bench, pictures: Pictures) -> None:
-    bench.accept(PARENT, container_url=str(bench.pictures / "nowhere"))
+    bench.accept(PARENT, container_url=None, images=(RequestedImage("a.jpg"),))
     run(bench, PARENT)
     bench.accept(CHILD, previous_job=PARENT)
     assert run(bench, CHILD).progress.images_kept == 0

@@ -33,6 +33,8 @@ def answered(status: int, code: str = "") -> HttpResponseError:
         (302, "", ContainerError, "container_unusable"),
         (500, "InternalError", ContainerError, "listing_failed"),
         (502, "", StorageTrouble, "storage_unavailable"),
+        (530, "", StorageTrouble, "storage_unavailable"),
+        (425, "", StorageTrouble, "storage_unavailable"),
         (503, "ServerBusy", StorageTrouble, "storage_unavailable"),
         (429, "", StorageTrouble, "storage_unavailable"),
     ],
@@ -79,7 +81,8 @@ def test_no_answer_is_trouble() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "passes"), [(403, False), (404, False), (400, False), (429, True), (500, True)]
+    ("status", "passes"),
+    [(403, False), (404, False), (400, False), (425, True), (429, True), (500, True), (522, True)],
 )
 def test_only_passing_errors_are_tried_again(status: int, passes: bool) -> None:
     assert may_pass(answered(status)) is passes

@@ -331,6 +331,15 @@ def test_a_refusal_of_the_whole_container(
         read_from(server, guard, hasty)
 
 
+@pytest.mark.parametrize("fault", [Reply(500), Reply(503), Reply(400), Reply(hang_up=True)])
+def test_a_refusal_while_the_container_is_in_trouble_is_trouble(
+    fault: Reply, guard: Guard, hasty: Patience
+) -> None:
+    refused = Reply(403, headers={"x-ms-error-code": "BlobAccessDenied"})
+    with serving(refused, fault) as server, pytest.raises(StorageTrouble):
+        read_from(server, guard, hasty)
+
+
 @pytest.mark.parametrize("addresses", [["169.254.169.254"], []])
 def test_a_container_that_may_no_longer_be_read_is_trouble(
     addresses: list[str], here: Settings, hasty: Patience

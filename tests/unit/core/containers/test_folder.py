@@ -1,11 +1,13 @@
+import errno
 import os
 import shutil
 import tempfile
 import unicodedata
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -235,10 +237,86 @@ def test_a_folder_that_is_gone_is_no_fault_of_its_images(survey: Path) -> None:
         next(folder.pages())
 
 
+def goes_away(folder: Path, leaves: str) -> None:
+    """A disk that is unplugged leaves nothing, its mount point, or what lies on another disk."""
+    folder.rename(folder.with_name("unplugged"))
+    if leaves == "an empty folder":
+        folder.mkdir()
+    elif leaves == "another disk":
+        folder.symlink_to("/dev")
+
+
+LEFT = ["nothing", "an empty folder", "another disk"]
+
+
+@pytest.mark.parametrize("leaves", LEFT)
+@pytest.mark.parametrize("listed", range(4))
+def test_a_folder_that_goes_away_does_not_end_its_list(
+    survey: Path, leaves: str, listed: int
+) -> None:
+    pages = LocalFolder(survey, page_size=2).pages()
+    for _ in range(listed):
+        assert not next(pages).last
+    goes_away(survey, leaves)
+    if not listed and leaves == "an empty folder":  # who has seen nothing cannot tell
+        assert list(pages) == [Page(images=[], marker=None, last=True)]
+        return
+    with pytest.raises(StorageTrouble, match="mounted"):
+        list(pages)
+
+
+@pytest.mark.parametrize("leaves", LEFT)
+def test_a_folder_that_went_away_is_no_fault_of_its_images(survey: Path, leaves: str) -> None:
+    folder = LocalFolder(survey)
+    goes_away(survey, leaves)
+    with pytest.raises(StorageTrouble, match="mounted"):
+        folder.read(ListedImage("a.jpg"))
+
+
+def test_a_file_that_cannot_be_looked_at_is_listed(
+    survey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = os.stat
+
+    def failing(path: Any, **options: Any) -> os.stat_result:
+        if str(path).endswith("b.jpg"):
+            raise OSError(errno.EIO, "Input/output error")
+        return look(path, **options)
+
+    monkeypatch.setattr("core.containers.folder.os.stat", failing)
+    (page,) = LocalFolder(survey).pages()
+    assert [image.name for image in page.images] == IN_ORDER
+    assert [image.name for image in page.images if image.etag is None] == ["b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("number", "link", "told"),
+    [
+        (errno.EIO, False, False),
+        (errno.ENOTCONN, True, True),
+        (errno.EACCES, False, True),
+    ],
+)
+def test_a_folder_that_cannot_be_told_from_a_file_is_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch, number: int, link: bool, told: bool
+) -> None:
+    def is_dir() -> bool:
+        raise OSError(number, os.strerror(number))
+
+    entry = SimpleNamespace(name="north", is_dir=is_dir, is_symlink=lambda: link)
+    monkeypatch.setattr(os, "scandir", lambda _: nullcontext([entry]))
+    if told:
+        assert [found.name for found in sorted_entries("/survey")] == ["north"]
+        return
+    with pytest.raises(StorageTrouble, match="/survey"):
+        list(sorted_entries("/survey"))
+
+
 def test_a_missing_folder_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(ContainerError, match="no folder") as caught:
-        LocalFolder(tmp_path / "none")
-    assert caught.value.code == "container_not_found"
+    (tmp_path / "file").touch()
+    for name in ("none", "file"):
+        with pytest.raises(StorageTrouble, match=name):
+            LocalFolder(tmp_path / name)
 
 
 @pytest.fixture

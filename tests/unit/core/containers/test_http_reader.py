@@ -37,7 +37,7 @@ def ask(
         reader.close()
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507, 522, 530])
 def test_a_passing_fault_is_tried_again(status: int, guard: Guard, hasty: Patience) -> None:
     with serving(Reply(status, b"busy", {"Retry-After": "0"}), Reply(status), GOOD) as server:
         assert ask(server, guard, hasty) == Answer(200, BODY)

@@ -55,8 +55,17 @@ def test_what_may_not_be_read_is_not_opened(url: str, tmp_path: Path, sealer: Se
 def test_a_folder_that_can_be_listed_passes(tmp_path: Path) -> None:
     settings = Settings(allowed_roots=(tmp_path,))
     check_container(str(tmp_path), settings)
-    with pytest.raises(ContainerError, match="no folder"):
+    with pytest.raises(ContainerError, match="no folder") as caught:
         check_container(f"{tmp_path}/none", settings)
+    assert (caught.value.code, caught.value.pointer) == ("container_not_found", "/container_url")
+
+
+def test_a_folder_that_is_not_there_is_trouble_once_its_job_is_accepted(
+    tmp_path: Path, sealer: Sealer
+) -> None:
+    settings = Settings(allowed_roots=(tmp_path,))
+    with pytest.raises(StorageTrouble, match="none"):
+        open_container(f"{tmp_path}/none", settings, sealer)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from core.failures import FailureCode, ImageFailure
 from detection.local import places
 from detection.local.crew import STALL_AFTER
 from detection.local.places import PlaceReader
+from tests.unit.core.containers.scripted_server import Reply, serving
 
-ANSWERS = {"/gone": 404, "/no": 403, "/broken": 400, "/ill": 503}
+ANSWERS = {"/gone": 404, "/no": 403, "/broken": 400}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -75,12 +76,14 @@ def test_what_is_no_url_is_not_found_however_many_there_are(url: str) -> None:
         assert reader.read(url) == ImageFailure(FailureCode.NOT_FOUND)
 
 
-def test_a_server_that_is_out_of_order_is_no_failure_of_images(server: str) -> None:
+@pytest.mark.parametrize("status", [503, 522])
+def test_a_server_that_is_out_of_order_is_no_failure_of_images(status: int) -> None:
     reader = PlaceReader(())
     reader._pool.connection_pool_kw["retries"] = False
-    with pytest.raises(StorageTrouble, match=r"\(503, last from 127.0.0.1\)"):
+    trouble = rf"\({status}, last from 127.0.0.1\)"
+    with serving(Reply(status)) as server, pytest.raises(StorageTrouble, match=trouble):
         for _ in range(10):
-            assert reader.read(f"{server}/ill") == ImageFailure(FailureCode.UNREADABLE)
+            assert reader.read(f"{server.url}/a.jpg") == ImageFailure(FailureCode.UNREADABLE)
 
 
 def test_all_tries_of_an_image_take_less_than_what_counts_as_stuck() -> None:

@@ -1,11 +1,13 @@
 import gzip
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from core.containers import folder
 from core.errors import InvalidResults, StorageTrouble
 from core.results.reader import Results, open_results
 from core.results.validator import validate
@@ -149,6 +151,26 @@ def test_a_disk_that_comes_back_costs_nothing(tmp_path: Path, photos: Path) -> N
     gone.rename(photos)
     new_run(photos, output, work).run(Silent())
     assert [one.failure is None for one in open_results(output).images()].count(False) == 1
+
+
+def test_a_disk_that_is_unplugged_while_it_is_listed_costs_nothing(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, gone = tmp_path / "results.json", photos.with_name("gone")
+    look: Callable[..., Any] = folder._listed
+
+    def unplugging(name: str, path: str) -> Any:
+        if name == NAMES[3]:
+            photos.rename(gone)
+        return look(name, path)
+
+    work = HashWork(notes=tmp_path / "notes", roots=(str(photos),))
+    with monkeypatch.context() as patch, pytest.raises(StorageTrouble, match="still mounted"):
+        patch.setattr(folder, "_listed", unplugging)
+        new_run(photos, output, work).run(Silent())
+    gone.rename(photos)
+    new_run(photos, output, work).run(Silent())
+    assert files(output) == NAMES
 
 
 @pytest.mark.parametrize("name", ["results.json", "results.json.files.gz"])

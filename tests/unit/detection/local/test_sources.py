@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InvalidRequest
+from core.errors import ContainerError, InvalidRequest, StorageTrouble
 from core.failures import FailureCode, ImageFailure
 from core.image_list import ListedImage
 from detection.local.places import PlaceReader
@@ -46,6 +46,13 @@ def test_names_are_relative_to_what_was_named(
 ) -> None:
     (photos / "notes.txt").write_text("")
     assert listed(*named) == names
+
+
+def test_a_folder_that_is_gone_does_not_become_an_image(photos: Path) -> None:
+    sources = Sources(["photos"])
+    photos.rename(photos.with_name("unplugged"))
+    with pytest.raises((ContainerError, StorageTrouble), match="photos"):
+        list(sources.images(Skipped()))
 
 
 def test_names_lead_back_to_their_files(photos: Path) -> None:
