@@ -81,7 +81,7 @@ PROTECTIONS = (
     Protection(
         "a job of which a copy has neither end nor live name is found",
         "core/mending.py",
-        'self._storage.create(f"live/{job_id}", b"")',
+        'self._storage.create(live_path(job_id), b"")',
         "pass",
         (_COPIES,),
     ),
