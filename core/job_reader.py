@@ -5,7 +5,12 @@ from typing import Any
 
 import msgspec
 from redis import Redis
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    OutOfMemoryError,
+    RedisError,
+)
 
 from core.errors import Unavailable
 from core.job_lists import ALL_JOBS, JobsPage, Place, Wanted, list_arguments
@@ -19,6 +24,12 @@ PREFIX = "megabatch:"
 
 _AWAY = "The job store (Redis) does not answer; try again shortly."
 _FULL = "The job store (Redis) is full; nothing is lost, and work goes on once it has more memory."
+
+
+class PasswordRefused(Unavailable):
+    """The job store (Redis) refuses the user or password that it was given; whoever runs MegaBatch
+    corrects REDIS_URL, and starts again what uses it.
+    """
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -44,10 +55,8 @@ class JobReader:
     def _run(self, script: str, *arguments: str | int | float) -> Any:
         try:
             answer = self._scripts[script](keys=[PREFIX], args=list(arguments))
-        except OutOfMemoryError as error:
-            raise Unavailable(_FULL) from error
         except RedisError as error:
-            raise Unavailable(_AWAY) from error
+            raise _translated(error) from error
         reply = msgspec.json.decode(answer)
         # Lua writes an empty list as an empty object.
         messages = [msgspec.convert(message, Message) for message in reply["send"] or ()]
@@ -59,17 +68,15 @@ class JobReader:
         try:
             return list(pipe.execute())
         except RedisError as error:
-            raise Unavailable(_AWAY) from error
+            raise _translated(error) from error
 
     def check_room(self) -> None:
         """Raises Unavailable when Redis does not answer, or takes nothing more."""
         try:
             # Changes nothing, and is refused like all that could make a full Redis fuller.
             self._redis.setrange(PREFIX + "room", 0, "")
-        except OutOfMemoryError as error:
-            raise Unavailable(_FULL) from error
         except RedisError as error:
-            raise Unavailable(_AWAY) from error
+            raise _translated(error) from error
 
     def check_fitness(self) -> None:
         """Raises Unavailable when Redis does not answer, ConfigError when it is of no use."""
@@ -129,3 +136,9 @@ class JobReader:
         # Lua writes an empty list as an empty object.
         found = msgspec.convert(told | {"jobs": told["jobs"] or []}, StoredJobs)
         return [job_view(stored, found.now) for stored in found.jobs]
+
+
+def _translated(error: RedisError) -> Unavailable:
+    if isinstance(error, AuthenticationError | AuthorizationError):
+        return PasswordRefused()
+    return Unavailable(_FULL if isinstance(error, OutOfMemoryError) else _AWAY)

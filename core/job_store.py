@@ -54,9 +54,14 @@ class JobStore(DeliveryQueue):
         """Make an accepted job known and have it planned. False when it was known already."""
         return bool(self._run("create", job.id, *_flat(fields_of(job))))
 
-    def planned(self, job_id: str, index: int, images: int) -> bool:
-        """Shard `index` has an image list of so many images. False unless it is the next one."""
-        return bool(self._run("planned", job_id, shard_name(index), images))
+    def planned(self, job_id: str, index: int, images: int) -> int | None:
+        """Shard `index` has an image list of so many images. Counts when it is the next one.
+
+        Returns the shard that is to be told next: an earlier one where Redis has lost some, and
+        whoever told goes on from there. None when the job wants none, or is not known.
+        """
+        wanted = self._run("planned", job_id, shard_name(index), images)
+        return None if wanted is False else int(wanted)
 
     def listed(
         self, job_id: str, *, shards: int, images: int, duplicates: int, skipped: Mapping[str, int]

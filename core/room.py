@@ -49,4 +49,12 @@ def written_folders(settings: Settings) -> Iterator[Path]:
 
 def _standing(folder: Path) -> Path:
     """The folder, or where it would be made."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
+    return next(place for place in (folder, *folder.parents) if _stands(place))
+
+
+def _stands(place: Path) -> bool:
+    try:
+        return place.exists()
+    except OSError:
+        # A network file system whose server is away refuses even this: `free_room` will say so.
+        return True

@@ -1,5 +1,6 @@
 """What a worker's main process does beside its children's work: heartbeats and repairs."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from workers.cleaner import Cleaner
 from workers.context import WorkerContext
 from workers.courier import open_courier
 from workers.reaper import Reaper
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between heartbeats; a worker counts as live for 20 s after one.
 BEAT_EVERY = 5.0
@@ -70,8 +73,18 @@ def _start(name: str, work: Callable[..., None], *arguments: Any) -> threading.T
 
 def _attend(attendance: Attendance, stop: threading.Event) -> None:
     while not stop.is_set():
-        attendance.beat()
-        until = time.monotonic() + BEAT_EVERY
-        while time.monotonic() < until and not stop.wait(_LOOK_EVERY):
-            attendance.look()
+        try:
+            _attend_once(attendance, stop)
+        except Exception:
+            # The heartbeat must outlive every surprise: without it the worker works on, and is
+            # never counted as live again.
+            logger.exception("heartbeat: a beat failed")
+            stop.wait(BEAT_EVERY)
     attendance.end()
+
+
+def _attend_once(attendance: Attendance, stop: threading.Event) -> None:
+    attendance.beat()
+    until = time.monotonic() + BEAT_EVERY
+    while time.monotonic() < until and not stop.wait(_LOOK_EVERY):
+        attendance.look()

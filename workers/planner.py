@@ -153,11 +153,10 @@ class _Planning:
     def replay(self) -> None:
         """Tell the job store of the image lists that stand, and find where they end."""
         self._index = self._folder.count_image_lists(self._job.id)
-        job = self._store.get(self._job.id)
-        for index in range(job.progress.shards if job else 0, self._index):
-            self._tell(index, self._folder.read_header(self._job.id, index))
         if self._index:
-            self._after = self._folder.read_header(self._job.id, self._index - 1).position
+            last = self._folder.read_header(self._job.id, self._index - 1)
+            self._tell(self._index - 1, last)
+            self._after = last.position
             self._skipped = dict(self._after.skipped)
 
     def go_on(self) -> None:
@@ -200,12 +199,19 @@ class _Planning:
             self._after = shard.position
 
     def _tell(self, index: int, header: ImageListHeader) -> None:
-        """Tell the job store of a shard; one that is taken over whole is done before it is told."""
+        """Tell the job store of a shard, and of those before it that it has lost meanwhile."""
+        wanted = self._say(index, header)
+        while wanted is not None and wanted <= index:
+            wanted = self._say(wanted, self._folder.read_header(self._job.id, wanted))
+
+    def _say(self, index: int, header: ImageListHeader) -> int | None:
+        """Of one shard; one that is taken over whole is done before. Returns as `planned` does."""
         tally = self._taking_over.finish(index) if header.kept == header.count else None
         if tally:
             self._store.done(self._job.id, index, tally)
-        self._store.planned(self._job.id, index, header.count)
+        wanted = self._store.planned(self._job.id, index, header.count)
         self._keeper.moved()
+        return wanted
 
     def _watched(self, pages: Iterator[Page]) -> Iterator[Page]:
         for page in pages:

@@ -81,7 +81,7 @@ PROTECTIONS = (
     Protection(
         "a job of which a copy has neither end nor live name is found",
         "core/mending.py",
-        'self._storage.create(f"live/{job_id}", b"")',
+        'self._storage.create(live_path(job_id), b"")',
         "pass",
         (_COPIES,),
     ),
@@ -126,6 +126,13 @@ PROTECTIONS = (
         "self._look_at(job_id, self._bring_back)",
         "pass",
         ("tests/unit/workers/test_reaper.py",),
+    ),
+    Protection(
+        "a planner tells again of what Redis lost",
+        "workers/planner.py",
+        "while wanted is not None and wanted <= index:",
+        "while False:",
+        ("tests/unit/workers/test_planner.py",),
     ),
     Protection(
         "outputs that were not counted are found",
@@ -204,6 +211,13 @@ PROTECTIONS = (
         "if free < settings.least_room:",
         "if False:",
         (_SHARDS, "tests/unit/workers/test_attendance.py"),
+    ),
+    Protection(
+        "a heartbeat outlives every surprise",
+        "workers/life.py",
+        "        except Exception:\n",
+        "        except ZeroDivisionError:\n",
+        ("tests/unit/workers/test_attendance.py",),
     ),
     Protection(
         "a Redis that evicts is refused",

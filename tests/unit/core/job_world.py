@@ -93,8 +93,8 @@ class World:
             self.store.release(lease)
             return
         self.count_outputs(job_id)
-        for index in range(stored.lists):
-            self.store.planned(job_id, index, IMAGES)
+        if stored.lists:
+            self._tell_list(job_id, stored.lists - 1)
         job = self.store.get(job_id)
         assert job is None or job.progress.shards <= stored.lists
         for step in range(lists):
@@ -105,9 +105,20 @@ class World:
                 break
             stored.lists += 1
             if tells:
-                self.store.planned(job_id, stored.lists - 1, IMAGES)
+                self._tell_list(job_id, stored.lists - 1)
         if says:
             self.store.release(lease)
+
+    def _tell_list(self, job_id: str, index: int) -> None:
+        """Of an image list, and of those before it that are asked for."""
+        wanted: int | None = index
+        while wanted is not None and wanted <= index:
+            wanted = self.store.planned(job_id, wanted, IMAGES)
+        job = self.store.get(job_id)
+        if wanted is not None:
+            assert job and index < job.progress.shards == wanted
+        elif job and job.status in (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED):
+            assert job.progress.listing_over
 
     def _tell_listed(self, job_id: str, tells: bool) -> None:
         if tells:

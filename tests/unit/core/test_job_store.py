@@ -82,12 +82,14 @@ def test_first_image_list_starts_the_job_while_listing_goes_on(
     assert job and job.status is JobStatus.RUNNING and not job.progress.listing_over
 
 
-def test_planned_out_of_turn_changes_nothing(store: JobStore) -> None:
+def test_planned_out_of_turn_changes_nothing_and_tells_whose_turn_it_is(store: JobStore) -> None:
+    assert store.planned(J, 0, 10) is None
     store.create(accepted_job(J))
+    assert store.planned(J, 1, 10) == 0
     for index in range(3):
-        assert store.planned(J, index, 10)
-    assert not store.planned(J, 1, 10)
-    assert not store.planned(J, 4, 10)
+        assert store.planned(J, index, 10) == index + 1
+    assert store.planned(J, 1, 10) == 3
+    assert store.planned(J, 4, 10) == 3
     job = store.get(J)
     assert job and job.progress.shards == 3 and job.progress.images == 30
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import redis
 
 from core.config import Settings
 from core.job_store import JobStore
 from core.queue import open_job_store
-from tests.fixtures.redis_server import free_port
+from tests.fixtures.redis_server import RedisServer, free_port
 from tests.unit.workers.test_start import start
 from workers.check import fault_of_worker
 from workers.factory import _new_worker_id
@@ -44,6 +45,24 @@ def test_a_worker_that_left_is_missed(store: JobStore, settings: Settings) -> No
 def test_nobody_is_blamed_while_redis_is_away(settings: Settings) -> None:
     away = msgspec.structs.replace(settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
     assert fault_of_worker(away, "here") == ""
+
+
+@pytest.mark.parametrize("password", ["", ":old@", "megabatch:old@"])
+def test_a_password_that_redis_refuses_is_a_fault(
+    own_server: RedisServer, settings: Settings, password: str
+) -> None:
+    own = msgspec.structs.replace(settings, redis_url=own_server.url)
+    open_job_store(own, socket_timeout=5).heartbeat("demo", "here-7-abcdef01")
+    with redis.Redis.from_url(own_server.url) as admin:
+        admin.config_set("requirepass", "new")
+    fault = fault_of_worker(with_password(own, password), "here")
+    assert "refuses" in fault and "REDIS_URL" in fault and "old" not in fault
+    assert fault_of_worker(with_password(own, ":new@"), "here") == ""
+
+
+def with_password(settings: Settings, password: str) -> Settings:
+    url = settings.redis_url.replace("redis://", f"redis://{password}")
+    return msgspec.structs.replace(settings, redis_url=url)
 
 
 def test_the_command_tells_by_its_exit_code(

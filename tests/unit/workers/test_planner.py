@@ -25,6 +25,7 @@ from tests.unit.core.containers.scripted_server import Reply, serving
 from tests.unit.core.containers.test_azure_lister import LISTED
 from tests.unit.workers.conftest import Bench, J
 from workers.planner import MAX_LISTING_ERRORS, plan_job
+from workers.reaper import Reaper
 
 
 def listed(bench: Bench) -> list[str]:
@@ -224,6 +225,57 @@ def test_second_planner_adopts_what_the_first_wrote(
     plan_job(bench.context, J)
     found = listed(bench)
     assert len(found) == len(set(found)) and set(names(40)) <= set(found)
+
+
+def lose_a_second(bench: Bench) -> Callable[[], None]:
+    """Redis dies, and begins with what is on its disk now. Returns what does so."""
+    client = bench.store._redis
+    kept = {key: client.dump(key) for key in client.scan_iter()}
+
+    def begin_again() -> None:
+        client.flushall()
+        for key, value in kept.items():
+            client.restore(key, 0, value)
+
+    return begin_again
+
+
+def lose_all(bench: Bench) -> Callable[[], None]:
+    """Redis begins empty, and the reaper brings the job back before another planner comes."""
+
+    def begin_empty() -> None:
+        bench.store._redis.flushall()
+        Reaper(bench.context).round()
+
+    return begin_empty
+
+
+@pytest.mark.parametrize("lose", [lose_a_second, lose_all])
+def test_planner_that_lives_tells_again_of_what_redis_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, lose: Callable[[Bench], Callable[[], None]]
+) -> None:
+    bench.add(*names(100))
+    bench.accept()
+    write = JobFolder.write_image_list
+    known: dict[int, int] = {}
+    begin_again: Callable[[], None] | None = None
+
+    def losing(folder: JobFolder, job_id: str, index: int, data: bytes) -> bytes:
+        nonlocal begin_again
+        job = bench.store.get(J)
+        known[index] = job.progress.shards if job else 0
+        if index == 1:
+            begin_again = lose(bench)
+        if index == 2 and begin_again:
+            begin_again()
+        return write(folder, job_id, index, data)
+
+    monkeypatch.setattr(JobFolder, "write_image_list", losing)
+    plan_job(bench.context, J)
+    assert known == {0: 0, 1: 1, 2: 2, 3: 3}
+    job = bench.store.get(J)
+    assert job and job.progress.listing_over
+    assert (job.progress.shards, job.progress.images) == (4, 100)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tests.pictures import jpeg
 from tests.unit.workers.conftest import Bench
 from workers.aggregator import merge_job
 from workers.planner import plan_job
+from workers.reaper import Reaper
 from workers.shard_runner import run_shard
 
 PARENT, CHILD, THIRD = "b" * 32, "c" * 32, "d" * 32
@@ -296,6 +297,30 @@ def test_previous_job_gives_what_has_not_changed(
     assert results(bench, CHILD) == expected_images(pictures)
     assert sorted(read) == sorted({*BAD, *changed_and_new})
     assert final.progress.images_kept == 35
+
+
+def test_what_is_taken_over_whole_is_told_again_as_done(
+    bench: Bench, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repair(bench, pictures, *BAD)
+    bench.accept(PARENT)
+    run(bench, PARENT)
+    bench.accept(CHILD, previous_job=PARENT)
+    write = JobFolder.write_image_list
+
+    def losing_all(folder: JobFolder, job_id: str, index: int, data: bytes) -> bytes:
+        if index == 2:
+            bench.store._redis.flushall()
+            Reaper(bench.context).round()
+        return write(folder, job_id, index, data)
+
+    monkeypatch.setattr(JobFolder, "write_image_list", losing_all)
+    bench.outbox.clear()
+    plan_job(bench.context, CHILD)
+    job = bench.store.get(CHILD)
+    assert job and job.status is JobStatus.MERGING
+    assert job.progress.images_kept == len(NAMES)
+    assert not [message for message in bench.outbox if message.task == "run_shard"]
 
 
 def test_same_bytes_written_anew_are_another_version(

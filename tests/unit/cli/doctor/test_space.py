@@ -33,6 +33,16 @@ def test_a_disk_is_full(case: Case, tmp_path: Path, temporary: Path) -> None:
     assert "MEGABATCH_LEAST_ROOM" in found[str(temporary)].seen
 
 
+def test_a_folder_that_cannot_be_looked_at_is_a_fault_like_others(
+    case: Case, tmp_path: Path, temporary: Path
+) -> None:
+    refused = tmp_path / ("x" * 300)  # by every file system
+    looked = changed(case, least_room=1, storage_url=f"file://{refused}")
+    found = by_what(space.examine(looked))
+    assert verdicts(found) == {str(temporary): "ok", str(refused): "fault"}
+    assert "cannot be looked at (File name too long)" in found[str(refused)].seen
+
+
 def test_a_storage_elsewhere_has_no_disk(case: Case, temporary: Path) -> None:
     found = by_what(space.examine(changed(case, storage_url="az://own")))
     assert list(found) == [str(temporary)]
