@@ -1,7 +1,8 @@
 """Our own storage: a local folder, Azure, S3 or GCS, reached through obstore by a few verbs.
 
 What must stand once is written create-only: the first writer wins, and a later one is given what
-the winner wrote. A missing file is FileNotFoundError; any other trouble is JobFolderTrouble.
+the winner wrote. What is written is kept from then on, whatever happens to the machine. A missing
+file is FileNotFoundError; any other trouble is JobFolderTrouble.
 """
 
 import os
@@ -14,8 +15,9 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
+from core import durable_files
 from core.config import Settings
-from core.durable_files import UNFINISHED, delete_unfinished
+from core.durable_files import UNFINISHED
 from core.errors import ConfigError, JobFolderTrouble
 from core.secrets import has_secret, redact
 
@@ -66,16 +68,25 @@ class Storage:
         wrote the same.
         """
         with _translated("write"):
-            try:
-                obstore.put(self._store, path, data, mode="create")
-            except AlreadyExistsError:
-                return self.read(path)
-        return data
+            created = self._create(path, data)
+        return data if created else self.read(path)
+
+    def _create(self, path: str, data: bytes) -> bool:
+        if self._root:
+            return durable_files.create(self._root, path, data)
+        try:
+            obstore.put(self._store, path, data, mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
 
     def replace(self, path: str, data: bytes) -> None:
         """Write over what stands there."""
         with _translated("write"):
-            obstore.put(self._store, path, data)
+            if self._root:
+                durable_files.replace(self._root, path, data)
+            else:
+                obstore.put(self._store, path, data)
 
     def read(self, path: str) -> bytes:
         with _translated("read"):
@@ -99,6 +110,8 @@ class Storage:
         """Delete; what is not there is deleted already."""
         with suppress(FileNotFoundError), _translated("delete"):
             obstore.delete(self._store, path)
+            if self._root:
+                durable_files.keep(self._root, path)
 
     def names(self, folder: str) -> list[str]:
         """The paths of all files below a folder (`jobs/x/`), relative to it, in order."""
@@ -136,7 +149,7 @@ class Storage:
         """
         if self._root:
             with _translated("delete"):
-                delete_unfinished(self._root / folder)
+                durable_files.delete_unfinished(self._root / folder)
 
     @contextmanager
     def writer(self, path: str, name: str = "") -> Iterator[Writer]:
@@ -154,6 +167,8 @@ class Storage:
             writer = obstore.open_writer(self._store, path, attributes=attributes)
             yield writer
             writer.close()
+            if self._root:
+                durable_files.keep_whole(self._root, path)
 
     def signed_url(self, path: str) -> str | None:
         """A URL that reads this one file for some minutes; None for a local folder."""
@@ -203,7 +218,7 @@ def open_storage(settings: Settings, *, impatient: bool = False) -> Storage:
         retry = {"max_retries": 0}
     try:
         if folder := settings.storage_folder:
-            folder.mkdir(parents=True, exist_ok=True)
+            durable_files.make_folder(folder)
             # A folder without files is none in the cloud either.
             return Storage(LocalStore(folder, automatic_cleanup=True))
         return Storage(from_url(settings.storage_url, client_options=client, retry_config=retry))

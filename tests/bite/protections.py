@@ -29,6 +29,27 @@ PROTECTIONS = (
         ("tests/contract/test_storage.py",),
     ),
     Protection(
+        "a file of a local folder is written by the first alone",
+        "core/durable_files.py",
+        "os.link(staged, target)",
+        "os.replace(staged, target)",
+        ("tests/contract/test_storage.py",),
+    ),
+    Protection(
+        "a file of a local folder is on the disk before it has its name",
+        "core/durable_files.py",
+        "        os.fsync(file.fileno())\n",
+        "",
+        ("tests/unit/core/test_durable_files.py",),
+    ),
+    Protection(
+        "the name of a file of a local folder is on the disk",
+        "core/durable_files.py",
+        "            _sync(folder)\n",
+        "            pass\n",
+        ("tests/unit/core/test_durable_files.py",),
+    ),
+    Protection(
         "a live lease keeps others out",
         "core/lua/claim.lua",
         "if expiry and expiry > now then",
