@@ -261,13 +261,13 @@ class _Planning:
 
     def _sampled(self, pages: Iterator[Page], count: int) -> Iterator[Page]:
         images, skipped = sample(pages, count, self._request.sample_seed, self._keeper.moved)
-        if self._job.legacy:
-            refuse_small(len(images), count)
         standing = {
             image.name
             for index in range(self._index)
             for image in decode_image_list(self._folder.read_image_list(self._job.id, index))
         }
         check_still_there(images, standing)
+        if self._job.legacy:
+            refuse_small(len(images), count)
         left = without(images, standing)[: count - len(standing)]
         yield Page(images=left, marker=None, last=True, skipped=skipped)

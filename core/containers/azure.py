@@ -26,6 +26,8 @@ from core.image_list import ListedImage
 # error codes".
 _SAS_REFUSED = frozenset({"AuthenticationFailed", "AuthorizationPermissionMismatch"})
 _REFUSED = frozenset({401, 403})
+# Codes for whoever comes without a SAS to a container that is no longer public.
+_NOT_PUBLIC = frozenset({"ResourceNotFound", "PublicAccessNotPermitted"})
 
 
 class AzureContainer:
@@ -103,7 +105,7 @@ class AzureContainer:
         """
         if answer.code in CONTAINER_GONE:
             raise AccessRevoked("The container is no longer there.")
-        if answer.status not in _REFUSED:
+        if answer.status not in _REFUSED and answer.code not in _NOT_PUBLIC:
             return
         if answer.code in _SAS_REFUSED or self._sas.expired(datetime.now(UTC)):
             raise AccessRevoked

@@ -429,12 +429,18 @@ def test_folder_that_goes_away_while_it_is_listed_is_listed_to_its_end_once_it_i
 
 
 @pytest.mark.parametrize("left", [(), ("NOT MOUNTED.txt",)])
-@pytest.mark.parametrize("fields", [{}, {"first_n": 70}, {"sample_n": 50}, {"prefix": "0"}])
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"first_n": 70}, {"sample_n": 50}, {"sample_n": 50, "legacy": True}, {"prefix": "0"}],
+)
 def test_folder_in_which_nothing_is_left_that_was_listed_does_not_end_the_list(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], left: tuple[str, ...]
 ) -> None:
     bench.add(*names(100))
-    bench.accept(**fields)
+    legacy, asked = "legacy" in fields, {k: v for k, v in fields.items() if k != "legacy"}
+    job = accepted_job(J, container_url=str(bench.pictures), **asked)
+    bench.folder.accept(msgspec.structs.replace(job, legacy=legacy))
+    bench.store.create(job)
     with monkeypatch.context() as patch:
         fail_after(patch, 2, SystemExit(), True)
         with contextlib.suppress(SystemExit):

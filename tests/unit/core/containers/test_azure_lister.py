@@ -247,8 +247,10 @@ def test_the_root_of_a_container_ends_without_a_slash() -> None:
     assert container_root("https://a.net/c//?sig=x") == "https://a.net/c?sig=x"
 
 
-def read_from(server: ScriptedServer, guard: Guard, patience: Patience) -> bytes | ImageFailure:
-    url = f"{server.url}/acct/ccc?sp=rl&sig=x"
+def read_from(
+    server: ScriptedServer, guard: Guard, patience: Patience, query: str = "?sp=rl&sig=x"
+) -> bytes | ImageFailure:
+    url = f"{server.url}/acct/ccc{query}"
     container = AzureContainer(url, guard, patience=patience)
     try:
         return container.read(ListedImage("a.jpg"))
@@ -329,6 +331,23 @@ def test_a_refusal_of_the_whole_container(
 ) -> None:
     with serving(*replies) as server, pytest.raises(AccessRevoked):
         read_from(server, guard, hasty)
+
+
+NOT_PUBLIC = [
+    (404, "ResourceNotFound", FailureCode.NOT_FOUND),
+    (409, "PublicAccessNotPermitted", FailureCode.UNREADABLE),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "failure"), NOT_PUBLIC)
+def test_a_container_that_is_no_longer_public_is_no_fault_of_its_images(
+    status: int, code: str, failure: FailureCode, guard: Guard, hasty: Patience
+) -> None:
+    closed = Reply(status, headers={"x-ms-error-code": code})
+    with serving(closed) as server, pytest.raises(AccessRevoked, match="needs a SAS"):
+        read_from(server, guard, hasty, query="")
+    with serving(closed, LISTED) as server:
+        assert read_from(server, guard, hasty, query="") == ImageFailure(failure)
 
 
 @pytest.mark.parametrize("fault", [Reply(500), Reply(503), Reply(400), Reply(hang_up=True)])
