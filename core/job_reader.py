@@ -112,6 +112,12 @@ class JobReader:
         bits = self._execute(pipe)
         return [index for index, bit in zip(indices, bits, strict=True) if not bit]
 
+    def has_planner(self, job_id: str) -> bool:
+        """Whether a worker is at work on the job's plan."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.zscore(f"{PREFIX}job:{job_id}:leases", "plan")
+        return self._execute(pipe)[0] is not None
+
     def live_workers(self, queue: str) -> int:
         """Workers of a model (or `control`) whose heartbeat is recent."""
         return len(self.worker_ids(queue))

@@ -201,6 +201,9 @@ class _Planning:
     def _tell(self, index: int, header: ImageListHeader) -> None:
         """Tell the job store of a shard, and of those before it that it has lost meanwhile."""
         wanted = self._say(index, header)
+        if wanted is not None and wanted <= index:
+            # So that nobody is sent to a shard that is done.
+            count_outputs(self._context, self._job.id, self._keeper.moved)
         while wanted is not None and wanted <= index:
             wanted = self._say(wanted, self._folder.read_header(self._job.id, wanted))
 

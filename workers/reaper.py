@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from core.errors import Unavailable
 from core.jobs import utc_now
@@ -26,6 +27,10 @@ _COUNT_EVERY = 60.0
 _COUNT_FOR = 5.0
 #: A submission takes seconds; clocks of machines and of a storage differ by far less than this.
 _ABANDONED_AFTER = timedelta(days=1)
+
+
+class _TimeIsUp(Exception):
+    """What is left to count of a job is for the next round."""
 
 
 class Reaper:
@@ -59,9 +64,10 @@ class Reaper:
         if not self._to_count and now - self._counted >= _COUNT_EVERY:
             self._counted = now
             self._to_count = list(live)
-        # Some jobs a round: leases must be looked at in time, however many jobs there are.
-        while self._to_count and time.monotonic() - now < _COUNT_FOR:
-            self._look_at(self._to_count.pop(), self._count)
+        # Some outputs a round: leases must be looked at in time, however many there are.
+        count = partial(self._count, until=now + _COUNT_FOR)
+        while self._to_count and time.monotonic() < now + _COUNT_FOR:
+            self._look_at(self._to_count.pop(), count)
 
     def _look_at(self, job_id: str, repair: Callable[[str], None]) -> None:
         try:
@@ -73,10 +79,21 @@ class Reaper:
             # A job whose files are damaged must not keep the others from being repaired.
             logger.exception("reaper: %s", job_id)
 
-    def _count(self, job_id: str) -> None:
+    def _count(self, job_id: str, until: float) -> None:
+        """Find the outputs of a job that were not counted, those that there is time for."""
         if self._context.folder.is_cancelled(job_id):
             self._context.store.cancel(job_id)  # Redis may have lost the wish
-        count_outputs(self._context, job_id, on_each=lambda: None)
+        if self._context.store.has_planner(job_id):
+            return  # which counts them itself
+
+        def look_at_the_clock() -> None:
+            if time.monotonic() >= until:
+                raise _TimeIsUp
+
+        try:
+            count_outputs(self._context, job_id, look_at_the_clock)
+        except _TimeIsUp:
+            self._to_count.insert(0, job_id)  # behind the others
 
     def _bring_back(self, job_id: str) -> None:
         """A job that our storage holds as live, and Redis does not."""

@@ -158,8 +158,15 @@ PROTECTIONS = (
     Protection(
         "outputs that were not counted are found",
         "workers/reaper.py",
-        "count_outputs(self._context, job_id, on_each=lambda: None)",
+        "count_outputs(self._context, job_id, look_at_the_clock)",
         "pass",
+        ("tests/unit/workers/test_reaper.py",),
+    ),
+    Protection(
+        "the reaper keeps its beat while it counts",
+        "workers/reaper.py",
+        "                raise _TimeIsUp\n",
+        "                pass\n",
         ("tests/unit/workers/test_reaper.py",),
     ),
     Protection(

@@ -37,10 +37,10 @@ READING = frozenset(
         *("JobFolder.read_job", "JobFolder.read_kept", "JobFolder.read_plan"),
         *("JobFolder.read_shard_output", "JobFolder.read_shown", "JobFolder.results_pieces"),
         *("JobFolder.results_size", "JobFolder.shard_outputs"),
-        *("JobStore.get", "JobStore.live_workers", "JobStore.seconds_an_image"),
-        *("JobStore.unfinished", "Retention.due", "Retention.ended_jobs", "Retention.is_gone"),
-        *("Retention.sweeps", "WebhookLog.is_disabled", "WebhookLog.last_attempt"),
-        "WorkDone.total",
+        *("JobStore.get", "JobStore.has_planner", "JobStore.live_workers"),
+        *("JobStore.seconds_an_image", "JobStore.unfinished", "Retention.due"),
+        *("Retention.ended_jobs", "Retention.is_gone", "Retention.sweeps"),
+        *("WebhookLog.is_disabled", "WebhookLog.last_attempt", "WorkDone.total"),
     ]
 )
 

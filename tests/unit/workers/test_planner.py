@@ -24,6 +24,7 @@ from tests.factories import accepted_job
 from tests.unit.core.containers.scripted_server import Reply, serving
 from tests.unit.core.containers.test_azure_lister import LISTED
 from tests.unit.workers.conftest import Bench, J
+from tests.unit.workers.test_aggregator import run
 from workers.planner import MAX_LISTING_ERRORS, plan_job
 from workers.reaper import Reaper
 
@@ -276,6 +277,26 @@ def test_planner_that_lives_tells_again_of_what_redis_lost(
     job = bench.store.get(J)
     assert job and job.progress.listing_over
     assert (job.progress.shards, job.progress.images) == (4, 100)
+
+
+def test_planner_that_tells_again_counts_first_what_is_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add(*names(100))
+    bench.accept()
+    write = JobFolder.write_image_list
+
+    def losing(folder: JobFolder, job_id: str, index: int, data: bytes) -> bytes:
+        if index == 2:
+            run(bench, 0)
+            lose_all(bench)()
+            bench.outbox.clear()
+        return write(folder, job_id, index, data)
+
+    monkeypatch.setattr(JobFolder, "write_image_list", losing)
+    plan_job(bench.context, J)
+    sent = [message.index for message in bench.outbox if message.task == "run_shard"]
+    assert sent == [1, 2, 3] and bench.store.unfinished(J, [0]) == []
 
 
 @pytest.mark.parametrize(

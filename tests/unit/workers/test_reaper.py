@@ -8,13 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from core.errors import Unavailable
+from core.job_folder import JobFolder
 from core.job_store import Tally
 from core.jobs import JobStatus
 from core.messages import Message
 from tests.factories import accepted_job
 from tests.unit.workers.conftest import Bench, J
 from tests.unit.workers.test_aggregator import run
-from workers import reaper
+from workers import reaper, recovery
 from workers.aggregator import merge_job
 from workers.planner import plan_job
 from workers.reaper import Reaper
@@ -156,6 +157,96 @@ def test_counting_many_jobs_is_spread_over_rounds(
         assert len(counted) == done
     repairs.round()
     assert sorted(counted) == ids
+
+
+class Counting:
+    """Thirteen outputs that Redis does not know; each that is counted takes a second."""
+
+    def __init__(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("workers.shard_cutting._SMALLEST", 4)
+        monkeypatch.setattr("workers.shard_cutting._UNMEASURED", 4)
+        planned(bench)
+        self.shards = bench.folder.count_image_lists(J)
+        run(bench, *range(self.shards))
+        bench.store._redis.flushall()
+        Reaper(bench.context).round()  # the job is known again
+        self.counted: list[str] = []
+        done, self._now = bench.store.done, 0.0
+
+        def slow(job_id: str, index: int, tally: Tally) -> bool:
+            self._now += 1
+            self.counted.append(job_id)
+            return done(job_id, index, tally)
+
+        monkeypatch.setattr(bench.store, "done", slow)
+        monkeypatch.setattr(reaper, "time", self)
+
+    def monotonic(self) -> float:
+        return self._now
+
+
+def test_counting_one_large_job_is_spread_over_rounds(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "b" * 32
+    bench.accept(other)  # the newest comes first
+    counting = Counting(bench, monkeypatch)
+    plan_job(bench.context, other)
+    output = bench.folder.read_shard_output(J, 0)
+    bench.folder.write_shard_output(other, 0, output)
+    repairs = Reaper(bench.context)
+    for most in (5, 10):
+        repairs.round()
+        assert len(counting.counted) == most
+    repairs.round()
+    # Each once, and the small job has not waited for the end of the large one.
+    assert len(counting.counted) == counting.shards + 1 == 14
+    assert counting.counted.index(other) == 5
+    assert bench.store.unfinished(J, range(counting.shards)) == []
+
+
+def test_outputs_are_read_several_at_once_and_not_all_ahead(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = Counting(bench, monkeypatch)
+    meeting, read = threading.Barrier(4), JobFolder.read_shard_output
+    begun: list[int] = []
+
+    def together(folder: JobFolder, job_id: str, index: int) -> bytes:
+        begun.append(index)
+        assert len(begun) - len(counting.counted) <= recovery._READERS + 1
+        if index < 4:
+            meeting.wait(20)
+        return read(folder, job_id, index)
+
+    monkeypatch.setattr(JobFolder, "read_shard_output", together)
+    count_outputs(bench.context, J, on_each=lambda: None)
+    assert bench.store.unfinished(J, range(counting.shards)) == []
+
+
+def test_what_a_planner_counts_is_not_counted_by_the_reaper(bench: Bench) -> None:
+    planned(bench)
+    run(bench, 0)
+    bench.store._redis.flushall()
+    repairs = Reaper(bench.context)
+    repairs.round()
+    lease = bench.store.claim(J, "plan", "other")
+    repairs._counted = float("-inf")  # a minute later
+    repairs.round()
+    assert bench.store.unfinished(J, [0]) == [0]
+    assert lease and bench.store.release(lease)
+    repairs._counted = float("-inf")
+    repairs.round()
+    assert bench.store.unfinished(J, [0]) == []
+
+
+def test_a_wish_to_cancel_is_heard_while_a_planner_is_at_work(bench: Bench) -> None:
+    bench.accept()
+    assert bench.store.claim(J, "plan", "other")
+    bench.folder.mark_cancelled(J)
+    Reaper(bench.context).round()
+    job = bench.store.get(J)
+    assert job and job.cancelled
 
 
 def test_reaper_outlives_every_surprise(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
