@@ -162,7 +162,7 @@ def _entries(directory: str, start: str) -> Iterator[Entry]:
             f"The folder {shown(directory)} cannot be opened by the service. Let its user "
             "read it, or choose a prefix that leaves it out.",
             pointer="/container_url",
-            code="listing_failed",
+            code="folder_not_readable",
         ) from error
     except OSError as error:
         raise StorageTrouble(

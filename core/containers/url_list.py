@@ -59,8 +59,7 @@ class UrlList:
             )
         except UrlNotAllowed:
             return ImageFailure(FailureCode.URL_NOT_ALLOWED)
-        except ContainerError:  # no such host, or so a resolver in trouble says
-            self._streak.failed("The hosts of several URLs, one after the other, are not found.")
+        except ContainerError:  # no such host; a resolver in trouble says something else
             return ImageFailure(FailureCode.NOT_FOUND)
         if answer is None:
             self._streak.failed("Several URLs, one after the other, cannot be read.")

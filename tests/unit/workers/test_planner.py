@@ -325,6 +325,18 @@ def test_listing_that_fails_for_good_aborts(
     assert job and job.reason == reason
 
 
+def test_folder_that_may_not_be_opened_aborts_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add(*names(40))
+    bench.accept()
+    with monkeypatch.context() as patch:
+        fail_after(patch, 1, ContainerError("let me in", code="folder_not_readable"), False)
+        plan_job(bench.context, J)
+    job = bench.store.get(J)
+    assert job and job.reason == "folder_not_readable: let me in"
+
+
 HOST = "acct.blob.core.windows.net"
 
 

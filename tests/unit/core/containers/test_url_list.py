@@ -71,16 +71,6 @@ def test_a_host_that_does_not_exist(here: Settings, sealer: Sealer) -> None:
     urls.close()
 
 
-def test_many_hosts_that_do_not_exist_are_trouble(here: Settings, sealer: Sealer) -> None:
-    urls = UrlList(Guard(here, lambda host, port: []), sealer)
-    image = ListedImage("https://acct.blob.core.windows.net/a.jpg")
-    for _ in range(3):
-        assert urls.read(image) == ImageFailure(FailureCode.NOT_FOUND)
-    with pytest.raises(StorageTrouble, match="hosts"):
-        urls.read(image)
-    urls.close()
-
-
 @pytest.mark.parametrize("status", [503, 520])
 def test_one_image_that_cannot_be_read_is_a_failure_and_many_are_trouble(
     urls: UrlList, status: int
