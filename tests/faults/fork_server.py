@@ -36,6 +36,12 @@ def apply_rules() -> None:
     workers.shard_cutting._SMALLEST = workers.shard_cutting._FIRST = 2
     # Between two rounds of the reaper no time passes here but Redis's.
     workers.reaper._COMPARE_EVERY = workers.reaper._COUNT_EVERY = 0.0
+    # No power is cut here, and processes that die leave what they wrote: nobody waits for a disk.
+    os.fsync = _wait_for_no_disk
+
+
+def _wait_for_no_disk(_descriptor: object) -> None:
+    """In place of `os.fsync`; `tests/unit/core/test_durable_files.py` is about that."""
 
 
 def play(run: Run) -> str:
