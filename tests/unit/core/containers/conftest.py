@@ -34,7 +34,7 @@ def guard(here: Settings) -> Guard:
 def hasty() -> Patience:
     """As many tries as ever, with next to no wait between them."""
     return Patience(
-        tries=4, first_wait=0.001, longest_wait=0.01, connect_seconds=2.0, read_seconds=0.3
+        tries=4, first_wait=0.001, longest_wait=0.01, connect_seconds=2.0, read_seconds=1.0
     )
 
 

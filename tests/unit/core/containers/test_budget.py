@@ -99,6 +99,7 @@ def test_whoever_is_closed_gets_no_turn() -> None:
 
 
 def test_readers_of_one_server_share_its_budget(guard: Guard, hasty: Patience) -> None:
+    budget_of.cache_clear()  # a server of another test may have had the same port, and trouble
     with serving(Reply(503), Reply(body=b"x")) as server, serving(Reply(body=b"x")) as other:
         for url in (server.url + "/a", server.url + "/b", other.url):
             reader = HttpReader(guard, patience=hasty)
