@@ -27,11 +27,11 @@ class ChangedImages:
         """Note such images of a shard, before its output is written."""
         data = msgspec.json.encode(names)
         digest = hashlib.sha256(data).hexdigest()
-        self._storage.create(f"{_folder(job_id)}{index:07d}-{digest}.json", data)
+        self._storage.create(f"{part_path(job_id, 'changed')}{index:07d}-{digest}.json", data)
 
     def notes(self, job_id: str) -> dict[int, list[str]]:
         """The paths of all notes, by shard."""
-        folder = _folder(job_id)
+        folder = part_path(job_id, "changed")
         notes: dict[int, list[str]] = {}
         for name in self._storage.names(folder):
             notes.setdefault(int(name[:7]), []).append(folder + name)
@@ -40,7 +40,3 @@ class ChangedImages:
     def read(self, note: str) -> list[str]:
         """The names of the images. Raises FileNotFoundError when the job is being deleted."""
         return msgspec.json.decode(self._storage.read(note), type=list[str])
-
-
-def _folder(job_id: str) -> str:
-    return part_path(job_id, "changed")

@@ -101,7 +101,9 @@ class Links:
 
     def ids(self, job_id: str) -> list[str]:
         """Of links that `find` may find; it does not find those that were revoked."""
-        return [name.removesuffix(".json") for name in self._storage.names(_folder(job_id))]
+        return [
+            name.removesuffix(".json") for name in self._storage.names(part_path(job_id, "links"))
+        ]
 
     def revoke(self, job_id: str, link: Link) -> None:
         """The link works no more, from now on."""
@@ -159,9 +161,5 @@ def open_links(settings: Settings, *, impatient: bool = False) -> Links:
     return Links(storage, open_salt(settings, impatient=impatient))
 
 
-def _folder(job_id: str) -> str:
-    return part_path(job_id, "links")
-
-
 def _path(job_id: str, link_id: str) -> str:
-    return f"{_folder(job_id)}{link_id}.json"
+    return f"{part_path(job_id, 'links')}{link_id}.json"

@@ -21,12 +21,8 @@ class UsedWeights:
 
     def note(self, job_id: str, sha256: str) -> None:
         """Note the weights of a shard, before its output is written."""
-        self._storage.create(_folder(job_id) + sha256, b"")
+        self._storage.create(part_path(job_id, "weights") + sha256, b"")
 
     def noted(self, job_id: str) -> list[str]:
         """The SHA-256 of each, in order."""
-        return sorted(self._storage.names(_folder(job_id)))
-
-
-def _folder(job_id: str) -> str:
-    return part_path(job_id, "weights")
+        return sorted(self._storage.names(part_path(job_id, "weights")))

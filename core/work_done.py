@@ -28,15 +28,11 @@ class WorkDone:
     def note(self, job_id: str, index: int, work: Work) -> None:
         """Note the work on a shard, before its output is written; said again, it counts once."""
         name = f"{index:07d}-{round(1000 * work.seconds)}-{work.bytes}"
-        self._storage.create(_folder(job_id) + name, b"")
+        self._storage.create(part_path(job_id, "work") + name, b"")
 
     def total(self, job_id: str) -> Work:
         """What all notes of a job add up to."""
-        names = self._storage.names(_folder(job_id))
+        names = self._storage.names(part_path(job_id, "work"))
         found = [match for name in names if (match := _NOTE.fullmatch(name))]
         milliseconds = sum(int(match[1]) for match in found)
         return Work(milliseconds / 1000, sum(int(match[2]) for match in found))
-
-
-def _folder(job_id: str) -> str:
-    return part_path(job_id, "work")
