@@ -3,9 +3,13 @@
 import hashlib
 import socket
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import flask_openapi3.openapi
+import flask_openapi3.utils
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,6 +20,20 @@ from core.job_folder import JobFolder, open_job_folder
 from core.job_store import JobStore
 from core.jobs import FileKind, FinalRecord, JobStatus, Progress, StoredFile, utc_now
 from core.queue import open_job_store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def schemas_known() -> Iterator[None]:
+    """Apps of one session share the schemas of their models: most of the time that an app takes."""
+    made = cache(flask_openapi3.utils.get_model_schema)
+
+    def shared(*model: Any, **mode: Any) -> dict[str, Any]:
+        return deepcopy(made(*model, **mode))
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (flask_openapi3.utils, flask_openapi3.openapi):
+            patch.setattr(module, "get_model_schema", shared)
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """`megabatch doctor` as it is typed."""
 
 import json
+import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -50,6 +52,19 @@ def given(
     return given
 
 
+@pytest.fixture(scope="module")
+def tensorflow_told() -> subprocess.CompletedProcess[bytes]:
+    """What TensorFlow told of this host when it was asked, which takes it long."""
+    return gpu._ask(os.environ)
+
+
+@pytest.fixture
+def asked_once(
+    tensorflow_told: subprocess.CompletedProcess[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "_ask", lambda _environ: tensorflow_told)
+
+
 def told_json(capsys: Capture, *words: str) -> tuple[int, dict[str, str]]:
     """The exit code, and the verdict on each thing."""
     code = run(["doctor", "--json", *words])
@@ -77,6 +92,7 @@ def test_all_is_well(given: Mapping[str, str], settings: Settings, capsys: Captu
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.usefixtures("asked_once")
 def test_people_are_shown_a_line_for_each(given: Mapping[str, str], capsys: Capture) -> None:
     assert run(["doctor"]) == exit_codes.DONE
     told = capsys.readouterr()
@@ -88,6 +104,7 @@ def test_people_are_shown_a_line_for_each(given: Mapping[str, str], capsys: Capt
     assert told.err.splitlines()[-1] == f"{len(lines)} findings; faults: 0, warnings: 0."
 
 
+@pytest.mark.usefixtures("asked_once")
 def test_a_warning_is_no_failure(
     given: Mapping[str, str], settings: Settings, capsys: Capture
 ) -> None:
@@ -97,6 +114,7 @@ def test_a_warning_is_no_failure(
     assert (code, found[""]) == (exit_codes.DONE, "warning")
 
 
+@pytest.mark.usefixtures("asked_once")
 def test_a_fault_is_one_and_the_rest_is_examined(
     given: Mapping[str, str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +127,7 @@ def test_a_fault_is_one_and_the_rest_is_examined(
     assert "faults: 1, warnings: 1" in told.err and "canary" not in told.out + told.err
 
 
+@pytest.mark.usefixtures("asked_once")
 def test_no_secret_is_shown(
     given: Mapping[str, str],
     own_server: RedisServer,
@@ -134,6 +153,7 @@ def test_no_secret_is_shown(
         assert f"127.0.0.1:{own_server.port}/0 answers" in told.out
 
 
+@pytest.mark.usefixtures("asked_once")
 def test_another_model_is_looked_at(given: Mapping[str, str], capsys: Capture) -> None:
     code, found = told_json(capsys, "--model", "megadetector-v2")
     assert (code, found["model: megadetector-v2"]) == (exit_codes.FAILED, "fault")
