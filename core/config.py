@@ -100,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stall_after: int = 180
     #: A worker takes no work while less than this is free on a disk that it writes to, MB.
     least_room: int = 500
+    #: How many jobs a control worker lists or merges at a time, each in a process of its own.
+    control_processes: int = 4
     #: How the logs of the API and the workers are written: `json`, one object a line, or `text`.
     log_format: LogFormat = "json"
 
@@ -139,6 +141,7 @@ VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("MEGABATCH_QUEUED_IMAGES", "queued_images", _positive),
     ("MEGABATCH_STALL_AFTER", "stall_after", _positive),
     ("MEGABATCH_LEAST_ROOM", "least_room", _not_negative),
+    ("MEGABATCH_CONTROL_PROCESSES", "control_processes", _positive),
     ("MEGABATCH_LOG_FORMAT", "log_format", _log_format),
 )
 

@@ -20,8 +20,6 @@ from core.redis_fitness import check_fitness
 from detection.weights import verified_weights
 from workers.check import fault_of_worker
 
-#: Planning and merging wait for storage more than they compute.
-_CONTROL_PROCESSES = 4
 _REDIS_SECONDS = 10
 _LOOK_EVERY = 2.0
 
@@ -34,13 +32,14 @@ def main() -> None:
         raise SystemExit(_check_worker())
     model = arguments.model if arguments.kind == "detection" else None
     try:
-        _check_setup(model)
+        settings = read_settings(os.environ)
+        _check_setup(settings, model)
     except MegaBatchError as error:
         raise SystemExit(f"The worker cannot start: {error}") from error
     from workers.app import app
 
     if model is None:
-        app.worker_main(worker_arguments(CONTROL_QUEUE, _CONTROL_PROCESSES))
+        app.worker_main(worker_arguments(CONTROL_QUEUE, settings.control_processes))
     else:
         # One child, one detector: a GPU, or all cores, belong to it alone.
         app.worker_main(worker_arguments(detection_queue(model), processes=1))
@@ -54,9 +53,8 @@ def _check_worker() -> str | None:
         return error.message
 
 
-def _check_setup(model: str | None) -> None:
+def _check_setup(settings: Settings, model: str | None) -> None:
     """Find out, before any work is taken, what would make all of it fail."""
-    settings = read_settings(os.environ)
     open_job_folder(settings)
     if model is not None:
         verified_weights(find_model(model, settings.model_files), settings.model_folder)

@@ -9,8 +9,6 @@ from functools import partial
 from typing import TypeVar
 
 from core.config import Settings
-from core.containers.azure import AzureContainer
-from core.containers.azure_lister import AzureLister
 from core.containers.folder import LocalFolder, folder_of
 from core.containers.guard import Guard
 from core.containers.listing import Container
@@ -48,6 +46,9 @@ def open_container(
         return UrlList(Guard(settings), sealer, patience=patience)
     if is_folder(container_url):
         return _open_folder(container_url, settings)
+    # Its library takes a third of the time in which a worker starts, and other jobs need none.
+    from core.containers.azure import AzureContainer
+
     return AzureContainer(container_url, Guard(settings), patience=patience)
 
 
@@ -75,6 +76,8 @@ def _check(container_url: str, settings: Settings) -> None:
     if is_folder(container_url):
         within(_CHECK_SECONDS, lambda: _check_folder(container_url, settings))
         return
+    from core.containers.azure_lister import AzureLister
+
     lister = AzureLister(container_url, Guard(settings), patience=QUICK, page_size=1)
     check_sas(container_url, datetime.now(UTC))
     within(_CHECK_SECONDS, lambda: lister.list_page("", None))

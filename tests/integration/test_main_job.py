@@ -61,3 +61,10 @@ def test_empty_container_completes_and_says_so(system: System, pictures: Picture
     job = system.wait(system.submit(container_url=str(pictures.folder)))
     assert job["status"] == "completed" and "no image" in job["reason"]
     assert system.results(job["id"])["images"] == []
+
+
+def test_control_worker_has_as_many_processes_as_it_is_told(system: System) -> None:
+    system.environment["MEGABATCH_CONTROL_PROCESSES"] = "3"
+    system.start_control()
+    system.wait_until(lambda: len(system.pool_children("control")) == 3, "all have begun")
+    system.end("control")

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -164,6 +165,13 @@ def test_tensorflow_is_imported_inside_functions_only() -> None:
         if name.partition(".")[0] == "tensorflow"
     }
     assert at_import == set()
+
+
+@pytest.mark.parametrize("module", ["api.factory", "workers.factory", "core.containers.opening"])
+def test_azure_is_imported_by_who_opens_a_container_there(module: str) -> None:
+    """It takes a third of the time, and a sixth of the memory, of a worker that starts."""
+    code = f"import sys, {module}; sys.exit('azure.storage' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_core_starts_empty() -> None:

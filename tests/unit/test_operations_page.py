@@ -11,7 +11,6 @@ from api.body import MAX_BODY_BYTES
 from core.config import Settings
 from core.retention import KEPT_AFTER_END, REMEMBERED
 from tests.unit.test_docs import code, rows
-from workers.__main__ import _CONTROL_PROCESSES
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
@@ -61,5 +60,5 @@ def test_times_of_the_privacy_page_are_the_codes() -> None:
 
 
 def test_numbers_of_the_operations_page_are_the_codes() -> None:
-    assert _CONTROL_PROCESSES == 4 and "control worker has four processes" in OPERATIONS
+    assert Settings().control_processes == 4 and "control worker has four processes" in OPERATIONS
     assert MAX_BODY_BYTES == 8 * 1024 * 1024 and "bodies of 8 MB" in OPERATIONS.replace("\n", " ")
