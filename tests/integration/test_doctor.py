@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from core.config import Settings
-from core.job_reader import JobReader
 from core.key_ring import open_key_ring
 from core.keys import Scope
 from core.queue import connect_redis
@@ -59,7 +58,5 @@ def test_all_is_well_until_somebody_dies(system: System, pictures: Pictures) -> 
     assert system.wait(job_id)["progress"]["images_done"] == 20
 
     system.kill("control")
-    with connect_redis(system.settings, socket_timeout=5) as redis:
-        reader = JobReader(redis, send=lambda _messages: None)
-        system.wait_until(lambda: not reader.live_workers("control"), "it is missed")
+    system.wait_until(lambda: not system.control_lives(), "it is missed")
     assert examined(system)["workers: control"].startswith("fault: none lives")
