@@ -3,10 +3,11 @@
 A process of its own, since a driver at fault may keep whoever asks it for ever, or end it.
 """
 
-import os
 import sys
 
 import msgspec
+
+from detection.tensorflow_module import load_tensorflow
 
 
 class Devices(msgspec.Struct, frozen=True):
@@ -21,9 +22,7 @@ class Devices(msgspec.Struct, frozen=True):
 
 
 def seen_devices() -> Devices:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
+    tf = load_tensorflow()
     details = tf.config.experimental.get_device_details
     gpus = [
         details(gpu).get("device_name", gpu.name) for gpu in tf.config.list_physical_devices("GPU")

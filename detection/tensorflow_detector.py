@@ -1,6 +1,5 @@
 """Runs a frozen TensorFlow graph with the tensors of MegaDetector v2, v3 and v4."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from core.errors import ModelUnavailable
 from core.results.format import Detection
 from detection.detector import RgbImage
 from detection.graph_file import INPUT, OUTPUTS
+from detection.tensorflow_module import load_tensorflow
 
 _WARM_UP_SIDE = 64
 # On a CPU two threads with an image each beat one with a batch (benchmarks/pipeline.py); a GPU is
@@ -68,7 +68,7 @@ def _detections(
 
 def _load(weights: Path) -> Any:
     """A function from pixels, uint8 [N, H, W, 3], to the four arrays of `OUTPUTS`."""
-    tf = _tensorflow()
+    tf = load_tensorflow()
     definition = tf.compat.v1.GraphDef()
     graph = tf.Graph()
     try:
@@ -94,12 +94,4 @@ def _session_config(tf: Any) -> Any:
 
 
 def _sees_gpu() -> bool:
-    return bool(_tensorflow().config.list_physical_devices("GPU"))
-
-
-def _tensorflow() -> Any:
-    """The tensorflow module, told before it loads to log errors only."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
-    return tf
+    return bool(load_tensorflow().config.list_physical_devices("GPU"))

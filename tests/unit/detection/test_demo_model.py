@@ -76,5 +76,18 @@ def test_neither_reading_nor_weights_import_tensorflow() -> None:
         "detection.render, detection.detector, detection.tensorflow_detector; "
         "sys.exit('tensorflow' in sys.modules)"
     )
+    assert status_of(script) == 0
+
+
+def test_tensorflow_comes_without_keras() -> None:
+    script = (
+        "import sys; from detection.tensorflow_module import load_tensorflow; "
+        "tf = load_tensorflow(); sys.exit('keras' in sys.modules or not tf.compat.v1.Session)"
+    )
+    assert status_of(script) == 0
+
+
+def status_of(script: str) -> int:
+    """How a Python of its own ends that runs this."""
     root = Path(__file__).parents[3]
-    assert subprocess.run([sys.executable, "-c", script], cwd=root, check=False).returncode == 0
+    return subprocess.run([sys.executable, "-c", script], cwd=root, check=False).returncode

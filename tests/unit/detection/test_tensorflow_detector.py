@@ -13,6 +13,7 @@ from core.results.format import Detection
 from detection.detector import Detector, load_detector
 from detection.pipeline import PipelineOptions, run_pipeline
 from detection.tensorflow_detector import TensorFlowDetector
+from detection.tensorflow_module import load_tensorflow
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
 CAMERA_TRAP = Path(__file__).parents[4] / "shared/data/images"
@@ -92,8 +93,7 @@ def test_a_file_that_is_no_graph_is_told_so(tmp_path: Path, content: bytes) -> N
 
 def graph(path: Path, boxes: Sequence[float], score: float, count: float) -> Path:
     """A graph that finds one and the same thing in every picture, whatever it shows."""
-    import tensorflow as tf
-
+    tf = load_tensorflow()
     v1 = tf.compat.v1
     with tf.Graph().as_default() as made:
         image = v1.placeholder(tf.uint8, [None, None, None, 3], name="image_tensor")
