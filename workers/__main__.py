@@ -13,6 +13,7 @@ from core.catalog import find_model
 from core.config import Settings, read_settings
 from core.errors import MegaBatchError, Unavailable
 from core.job_folder import open_job_folder
+from core.job_reader import JobReader
 from core.logs import set_up_logging
 from core.messages import CONTROL_QUEUE, detection_queue
 from core.queue import connect_redis
@@ -62,12 +63,14 @@ def _check_setup(settings: Settings, model: str | None) -> None:
 
 
 def _wait_for_redis(settings: Settings) -> None:
-    """Wait until Redis answers. Raises ConfigError for one that would lose jobs."""
+    """Wait until Redis answers and has room. Raises ConfigError for one that would lose jobs."""
     set_up_logging(settings.log_format)
     with connect_redis(settings, socket_timeout=_REDIS_SECONDS) as redis:
         while True:
             try:
                 warning = check_fitness(redis)
+                # Celery ends where Redis takes nothing.
+                JobReader(redis, send=lambda _messages: None).check_room()
             except Unavailable as error:
                 logger.warning("waiting for Redis: %s", error)
                 time.sleep(_LOOK_EVERY)

@@ -52,7 +52,11 @@ def test_full_redis_takes_no_job_and_loses_none(own_system: System, pictures: Pi
             own_system.submit(container_url=str(pictures.folder))
         assert refused.value.status == 503
         assert own_system.job(job_id)["id"] == job_id  # it can still be looked at
+        own_system.start_control("late")
+        waits = "waiting for Redis: The job store (Redis) is full"
+        own_system.wait_until(lambda: waits in own_system.logs(), "a worker that starts waits")
         client.config_set("maxmemory", 0)
+    own_system.wait_until(lambda: own_system.pool_children("late") != [], "it goes on")
     ends_well(own_system, job_id, pictures)
 
 
