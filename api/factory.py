@@ -37,6 +37,7 @@ from api.validation import refuse_fields
 from api.webhooks import open_webhooks, webhooks_blueprint
 from core.catalog import find_model, known_models
 from core.config import Settings
+from core.containers.opening import load_azure
 from core.job_folder import open_job_folder
 from core.key_ring import open_key_ring
 from core.links import open_links
@@ -66,6 +67,7 @@ def create_app(settings: Settings, most_large_answers: int = 32) -> Flask:
 
     `most_large_answers`: how many may be on their way at a time.
     """
+    load_azure()
     find_model(settings.default_model, settings.model_files)
     store = open_job_store(settings, socket_timeout=_REDIS_SECONDS)
     # A results file may take minutes to send, which an impatient folder would cut short.

@@ -18,7 +18,6 @@ _TIME_TAGS = (
 )
 # Exif 2.32, 4.6.4 "DateTime": the date with colons, a space, the time.
 _EXIF_TIME = "%Y:%m:%d %H:%M:%S"
-_OUR_TIME = "%Y-%m-%d %H:%M:%S"
 _MOST_ORIENTATION = 8
 
 S = TypeVar("S")
@@ -77,7 +76,8 @@ def _time(value: object) -> str | None:
     if not isinstance(text, str):
         return None
     try:
-        return datetime.strptime(text.strip("\0 "), _EXIF_TIME).strftime(_OUR_TIME)
+        # `strftime` writes years before 1000 with fewer digits.
+        return datetime.strptime(text.strip("\0 "), _EXIF_TIME).isoformat(" ")
     except ValueError:
         return None
 

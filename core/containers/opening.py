@@ -1,5 +1,6 @@
 """From what a job names to the container that it means."""
 
+import importlib
 import os
 import threading
 from collections.abc import Callable
@@ -46,10 +47,18 @@ def open_container(
         return UrlList(Guard(settings), sealer, patience=patience)
     if is_folder(container_url):
         return _open_folder(container_url, settings)
-    # Its library takes a third of the time in which a worker starts, and other jobs need none.
     from core.containers.azure import AzureContainer
 
     return AzureContainer(container_url, Guard(settings), patience=patience)
+
+
+def load_azure() -> None:
+    """Import now what is imported with the first container of Azure's.
+
+    That takes a third of the time in which a worker starts, and other jobs need none of it; but
+    whoever has to answer in three seconds has none to spare for it.
+    """
+    importlib.import_module("core.containers.azure")
 
 
 def is_folder(container_url: str) -> bool:

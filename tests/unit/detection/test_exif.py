@@ -53,6 +53,10 @@ def test_padding_around_a_time_is_taken_off(value: Any) -> None:
     assert taken_at(with_times(value)) == "2011-01-02 03:04:05"
 
 
+def test_a_year_has_four_digits() -> None:
+    assert taken_at(with_times("0850:05:02 06:11:54")) == "0850-05-02 06:11:54"
+
+
 def test_no_exif_data_tells_nothing() -> None:
     facts = read_exif(Image.new("RGB", (1, 1)))
     assert (facts.orientation, facts.taken_at, facts.position) == (1, None, None)
