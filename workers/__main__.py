@@ -66,11 +66,11 @@ def _wait_for_redis(settings: Settings) -> None:
     """Wait until Redis answers and has room. Raises ConfigError for one that would lose jobs."""
     set_up_logging(settings.log_format)
     with connect_redis(settings, socket_timeout=_REDIS_SECONDS) as redis:
+        reader = JobReader(redis, send=lambda _messages: None)
         while True:
             try:
                 warning = check_fitness(redis)
-                # Celery ends where Redis takes nothing.
-                JobReader(redis, send=lambda _messages: None).check_room()
+                reader.check_room()  # Celery ends where Redis takes nothing
             except Unavailable as error:
                 logger.warning("waiting for Redis: %s", error)
                 time.sleep(_LOOK_EVERY)

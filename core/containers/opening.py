@@ -47,6 +47,7 @@ def open_container(
         return UrlList(Guard(settings), sealer, patience=patience)
     if is_folder(container_url):
         return _open_folder(container_url, settings)
+    # Here and below not before it is needed; `load_azure` tells why.
     from core.containers.azure import AzureContainer
 
     return AzureContainer(container_url, Guard(settings), patience=patience)
